@@ -1,0 +1,204 @@
+namespace Shad.Data.Reports;
+
+/// <summary>
+/// Everything a run's report shows, as plain data: <c>HtmlReport</c> draws it and computes nothing of the method itself.
+/// Parts that a run does not have (no control probe, no known roles, no tuning) are null or empty and their sections left out.
+/// </summary>
+/// <remarks>The parts that come from the annotated corpus are gathered in one pass by <see cref="CorpusDigest"/>.</remarks>
+public sealed record ReportModel
+{
+    /// <summary>Heading of the report, usually the run's name.</summary>
+    public required string Title { get; init; }
+
+    /// <summary>When the run ended. Part of the model so that the same model always gives the same file.</summary>
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>How the roles were found.</summary>
+    public required MethodSummary Method { get; init; }
+
+    /// <summary>How many samples and tokens were classified, and how.</summary>
+    public required TokenStatistics Tokens { get; init; }
+
+    /// <summary>The rules, the one in use first: their evidence and, where the roles are known, how well they find them.</summary>
+    public IReadOnlyList<RuleEvidence> Rules { get; init; } = [];
+
+    /// <summary>Samples to show with their tokens; <see cref="CorpusDigest.Samples"/> chooses them.</summary>
+    public IReadOnlyList<ReportSample> Samples { get; init; } = [];
+
+    /// <summary>The most repeated boilerplate phrases, those that cover the most tokens first.</summary>
+    public IReadOnlyList<RepeatedPhrase> Phrases { get; init; } = [];
+
+    /// <summary>The most confident reasoning spans, most confident first.</summary>
+    public IReadOnlyList<ReasoningSpan> Spans { get; init; } = [];
+
+    /// <summary>One curve a tune, in the order of the stages.</summary>
+    public IReadOnlyList<TrainingCurve> Curves { get; init; } = [];
+
+    /// <summary>Losses on held-out samples by model, the base model first.</summary>
+    public IReadOnlyList<ModelLosses> Losses { get; init; } = [];
+
+    /// <summary>How the held-out losses were split by role: <c>known roles</c> or <c>roles of the rule in use</c>. Null without
+    /// <see cref="Losses"/>.</summary>
+    public string? LossRoles { get; init; }
+
+    /// <summary>What each stage cost, in the order the stages ran.</summary>
+    public IReadOnlyList<StageCost> Costs { get; init; } = [];
+
+    /// <summary>What the reader should know: bad rows, truncated and skipped samples, degraded evidence.</summary>
+    public IReadOnlyList<ReportWarning> Warnings { get; init; } = [];
+
+    /// <summary>What made this report: versions, seed, machine, model, corpus; shown as a table in this order.</summary>
+    public IReadOnlyList<ProvenanceEntry> Provenance { get; init; } = [];
+}
+
+/// <summary>How the roles were found, for the introduction of the report.</summary>
+public sealed record MethodSummary
+{
+    /// <summary>Name of the base model, for people.</summary>
+    public required string BaseModel { get; init; }
+
+    /// <summary>Name of the corpus, for people.</summary>
+    public required string Corpus { get; init; }
+
+    /// <summary>The rule the roles come from.</summary>
+    public required RuleKind Rule { get; init; }
+
+    /// <summary>LD above this many nats is reasoning; 0 for the paper's rule.</summary>
+    public required double Margin { get; init; }
+
+    /// <summary>Samples the probe was tuned on.</summary>
+    public required int ProbeSamples { get; init; }
+
+    /// <summary>Optimizer steps of the probe.</summary>
+    public int? ProbeSteps { get; init; }
+
+    /// <summary>Layers tuned for the probe, from the last; null where all parameters were.</summary>
+    public int? ProbeLastLayers { get; init; }
+
+    /// <summary>τ of the RFT loss, nats; null where nothing was tuned with it.</summary>
+    public double? RftTemperature { get; init; }
+}
+
+/// <summary>A rule of classification.</summary>
+public enum RuleKind
+{
+    /// <summary>The paper's: LD = loss of the probe − loss of the base model, reasoning where LD &gt; 0.</summary>
+    Paper,
+
+    /// <summary>The aligned-control rule: LD = loss of the probe − loss of the control probe, reasoning where LD &gt; margin.</summary>
+    Control,
+}
+
+/// <summary>Counts over the annotated corpus.</summary>
+public sealed record TokenStatistics
+{
+    /// <summary>Annotated samples.</summary>
+    public required long Samples { get; init; }
+
+    /// <summary>All tokens, prompts included.</summary>
+    public required long Tokens { get; init; }
+
+    /// <summary>Response tokens (targets).</summary>
+    public required long ResponseTokens { get; init; }
+
+    /// <summary>Response tokens classified as boilerplate.</summary>
+    public required long BoilerplateTokens { get; init; }
+
+    /// <summary>Response tokens classified as reasoning.</summary>
+    public required long ReasoningTokens { get; init; }
+
+    /// <summary>Response tokens whose role is known from the corpus.</summary>
+    public long KnownTokens { get; init; }
+
+    /// <summary>Response tokens known to be reasoning.</summary>
+    public long KnownReasoningTokens { get; init; }
+
+    /// <summary>Boilerplate tokens as a share of the classified response tokens; NaN where none is classified.</summary>
+    public double BoilerplateShare => (double)BoilerplateTokens / (BoilerplateTokens + ReasoningTokens);
+}
+
+/// <summary>A rule's evidence over the corpus.</summary>
+/// <param name="Rule">Which rule.</param>
+/// <param name="Threshold">LD above this many nats is reasoning.</param>
+/// <param name="Histogram">Distribution of LD over the response tokens.</param>
+/// <param name="Metrics">Agreement with the known roles; null where they are not known.</param>
+public sealed record RuleEvidence(RuleKind Rule, double Threshold, LossDifferenceHistogram Histogram, RuleMetrics? Metrics);
+
+/// <summary>How well a rule finds the known roles; "positive" is reasoning.</summary>
+/// <param name="Auc">Area under the ROC curve of LD.</param>
+/// <param name="Precision">Of the tokens called reasoning, the share that is.</param>
+/// <param name="Recall">Of the reasoning tokens, the share called so.</param>
+/// <param name="F1">Harmonic mean of precision and recall.</param>
+public sealed record RuleMetrics(double Auc, double Precision, double Recall, double F1);
+
+/// <summary>Counts of LD in bins of equal width.</summary>
+/// <param name="Low">Lower edge of the first bin, nats. Values below it are counted in the first bin.</param>
+/// <param name="High">Upper edge of the last bin, nats. Values above it are counted in the last bin.</param>
+/// <param name="Boilerplate">Tokens known to be boilerplate by bin; empty where roles are not known.</param>
+/// <param name="Reasoning">Tokens known to be reasoning by bin; empty where roles are not known.</param>
+/// <param name="Unknown">Tokens of unknown role by bin; empty where all roles are known.</param>
+public sealed record LossDifferenceHistogram(
+    double Low,
+    double High,
+    IReadOnlyList<long> Boilerplate,
+    IReadOnlyList<long> Reasoning,
+    IReadOnlyList<long> Unknown)
+{
+    /// <summary>Number of bins.</summary>
+    public int BinCount => Math.Max(Unknown.Count, Math.Max(Boilerplate.Count, Reasoning.Count));
+
+    /// <summary>Width of a bin, nats.</summary>
+    public double BinWidth => (High - Low) / BinCount;
+}
+
+/// <summary>The course of one tune.</summary>
+/// <param name="Name">Short name: <c>probe</c>, <c>control</c>, <c>sft</c>, <c>rft</c>.</param>
+/// <param name="Points">The measured steps, ascending.</param>
+/// <param name="HeldOut">Losses on held-out samples at some steps; empty where not measured.</param>
+public sealed record TrainingCurve(string Name, IReadOnlyList<CurvePoint> Points, IReadOnlyList<HeldOutPoint> HeldOut);
+
+/// <summary>One point of a training curve; losses are nats per response token.</summary>
+/// <param name="Step">Optimizer steps done.</param>
+/// <param name="Loss">The objective's value.</param>
+/// <param name="BoilerplateLoss">Mean loss of boilerplate tokens; null without roles.</param>
+/// <param name="ReasoningLoss">Mean loss of reasoning tokens; null without roles.</param>
+/// <param name="LearningRate">Learning rate of the step; null where not recorded.</param>
+public sealed record CurvePoint(
+    int Step, double Loss, double? BoilerplateLoss = null, double? ReasoningLoss = null, double? LearningRate = null);
+
+/// <summary>Losses on held-out samples after some steps, nats per response token.</summary>
+/// <param name="Step">Optimizer steps done.</param>
+/// <param name="Loss">Mean over all response tokens.</param>
+/// <param name="BoilerplateLoss">Mean over boilerplate tokens; null without roles.</param>
+/// <param name="ReasoningLoss">Mean over reasoning tokens; null without roles.</param>
+public sealed record HeldOutPoint(int Step, double Loss, double? BoilerplateLoss = null, double? ReasoningLoss = null);
+
+/// <summary>A model's losses on the held-out samples, nats per response token.</summary>
+/// <param name="Model">Short name: <c>base</c>, <c>sft</c>, <c>rft</c>.</param>
+/// <param name="All">Mean over all response tokens.</param>
+/// <param name="Boilerplate">Mean over boilerplate tokens; null without roles.</param>
+/// <param name="Reasoning">Mean over reasoning tokens; null without roles.</param>
+/// <param name="Tokens">Response tokens measured.</param>
+public sealed record ModelLosses(string Model, double All, double? Boilerplate, double? Reasoning, long Tokens);
+
+/// <summary>What a stage cost.</summary>
+/// <param name="Stage">Name of the stage.</param>
+/// <param name="Tokens">Tokens passed through a model; 0 for stages that pass none.</param>
+/// <param name="Seconds">Wall time.</param>
+/// <param name="Reused">True where the stage's result was taken from an earlier run; its cost is that of the earlier run.</param>
+public sealed record StageCost(string Stage, long Tokens, double Seconds, bool Reused = false)
+{
+    /// <summary>Tokens per second; null for stages that pass no tokens through a model.</summary>
+    public double? TokensPerSecond => Tokens > 0 && Seconds > 0 ? Tokens / Seconds : null;
+}
+
+/// <summary>Something the reader should know.</summary>
+/// <param name="Message">One sentence.</param>
+/// <param name="Count">How often it happened; null where that means nothing.</param>
+/// <param name="Examples">A few places or details, e.g. <c>corpus.jsonl:17: …</c>.</param>
+public sealed record ReportWarning(string Message, long? Count = null, IReadOnlyList<string>? Examples = null);
+
+/// <summary>A fact on where the report comes from.</summary>
+/// <param name="Name">What it is: <c>Shad.Onnx</c>, <c>Seed</c>, <c>Machine</c>.</param>
+/// <param name="Value">Its value, as text.</param>
+public sealed record ProvenanceEntry(string Name, string Value);
