@@ -1,0 +1,98 @@
+using Shad.Core.Errors;
+using Shad.Core.Samples;
+
+namespace Shad.Core.Classification;
+
+/// <summary>Which model's loss the probe's loss is compared with.</summary>
+public enum ReferenceModel
+{
+    /// <summary>The base model, before any tuning.</summary>
+    Base,
+
+    /// <summary>The aligned control probe: tuned like the probe, on the same samples with their own responses.</summary>
+    AlignedControl,
+}
+
+/// <summary>
+/// How a loss difference becomes a role: <c>LD = loss_probe − loss_reference</c>, reasoning where <c>LD &gt; Margin</c>, boilerplate
+/// otherwise. The probe is the model tuned on shuffled samples.
+/// </summary>
+public abstract record ClassificationRule
+{
+    private protected ClassificationRule()
+    {
+    }
+
+    /// <summary>The rule's name in recipes and reports: <c>paper</c> or <c>control</c>.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>The model whose loss is subtracted from the probe's.</summary>
+    public abstract ReferenceModel Reference { get; }
+
+    /// <summary>The loss difference up to which a token is boilerplate, in nats.</summary>
+    public abstract double Margin { get; init; }
+
+    /// <summary>The role of a token with the given loss difference.</summary>
+    /// <param name="lossDifference">LD in nats; NaN where the token is no target.</param>
+    /// <returns>The role; null for NaN.</returns>
+    public TokenRole? Classify(double lossDifference) =>
+        double.IsNaN(lossDifference) ? null
+        : lossDifference > Margin ? TokenRole.Reasoning
+        : TokenRole.Boilerplate;
+
+    private protected static double CheckMargin(double margin) =>
+        double.IsFinite(margin) && margin >= 0 ? margin : throw CoreErrors.BadMargin(margin);
+}
+
+/// <summary>
+/// The paper's rule (arXiv:2412.14780): <c>LD = loss_probe − loss_base</c>, reasoning where <c>LD &gt; 0</c>.
+/// </summary>
+public sealed record PaperRule : ClassificationRule
+{
+    private readonly double _margin;
+
+    /// <inheritdoc/>
+    public override string Name => "paper";
+
+    /// <inheritdoc/>
+    public override ReferenceModel Reference => ReferenceModel.Base;
+
+    /// <summary>0 as in the paper, unless set.</summary>
+    /// <exception cref="ShadException">Negative or not finite.</exception>
+    public override double Margin
+    {
+        get => _margin;
+        init => _margin = CheckMargin(value);
+    }
+}
+
+/// <summary>
+/// The aligned-control rule: <c>LD = loss_shuffled − loss_aligned</c>, reasoning where <c>LD &gt; Margin</c>. Both probes have
+/// adapted to the domain alike, so the difference is what depends on the prompt; the margin is a dead zone for their noise.
+/// </summary>
+public sealed record AlignedControlRule : ClassificationRule
+{
+    /// <summary>The margin where none is given, in nats.</summary>
+    public const double DefaultMargin = 0.1;
+
+    private readonly double _margin;
+
+    /// <summary>Creates the rule.</summary>
+    /// <param name="margin">Margin in nats, finite and not negative.</param>
+    /// <exception cref="ShadException">Negative or not finite.</exception>
+    public AlignedControlRule(double margin = DefaultMargin) => _margin = CheckMargin(margin);
+
+    /// <inheritdoc/>
+    public override string Name => "control";
+
+    /// <inheritdoc/>
+    public override ReferenceModel Reference => ReferenceModel.AlignedControl;
+
+    /// <inheritdoc/>
+    /// <exception cref="ShadException">Negative or not finite.</exception>
+    public override double Margin
+    {
+        get => _margin;
+        init => _margin = CheckMargin(value);
+    }
+}
