@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
+using Shad.Core.Evaluation;
 using Shad.Core.Samples;
 
 namespace Shad.Data.Reports;
@@ -26,8 +27,8 @@ public readonly record struct CorpusDigestOptions()
     /// <summary>Edge of the histograms, nats: they reach from minus this to this.</summary>
     public double HistogramRange { get; init; } = 6;
 
-    /// <summary>Bins of the histograms; an even number puts an edge at 0.</summary>
-    public int HistogramBins { get; init; } = 60;
+    /// <summary>Bins of the histograms; an even number puts an edge at 0. Charts join bins to the width they need.</summary>
+    public int HistogramBins { get; init; } = 480;
 }
 
 /// <summary>
@@ -142,34 +143,30 @@ public sealed class CorpusDigest
             _pool.DequeueEnqueue(sample.Cut(_options.TokensPerSample), priority);
     }
 
-    /// <summary>Counts of LD by bin and known role.</summary>
+    /// <summary>Counts of LD by known role.</summary>
     private sealed class Bins(CorpusDigestOptions options)
     {
-        private readonly long[] _boilerplate = new long[options.HistogramBins];
-        private readonly long[] _reasoning = new long[options.HistogramBins];
-        private readonly long[] _unknown = new long[options.HistogramBins];
+        private readonly Histogram _boilerplate = Create(options);
+        private readonly Histogram _reasoning = Create(options);
+        private readonly Histogram _unknown = Create(options);
 
-        public bool IsEmpty { get; private set; } = true;
+        public bool IsEmpty => _boilerplate.Total + _reasoning.Total + _unknown.Total == 0;
 
         public void Add(float difference, TokenRole? role)
         {
             if (float.IsNaN(difference)) return;
-            IsEmpty = false;
-            // LD ≤ 0 is boilerplate: bins are open below and closed above, (edge, next edge], so that 0 falls left of the edge 0.
-            double position = (difference + options.HistogramRange) / (2 * options.HistogramRange) * options.HistogramBins;
-            int bin = (int)Math.Clamp(Math.Ceiling(position) - 1, 0, options.HistogramBins - 1);
-            long[] counts = role switch
+            Histogram histogram = role switch
             {
                 TokenRole.Boilerplate => _boilerplate,
                 TokenRole.Reasoning => _reasoning,
                 _ => _unknown,
             };
-            counts[bin]++;
+            histogram.Add(difference);
         }
 
-        public LossDifferenceHistogram ToHistogram() =>
-            new(-options.HistogramRange, options.HistogramRange, Used(_boilerplate), Used(_reasoning), Used(_unknown));
+        public LossDifferenceHistogram ToHistogram() => new(_boilerplate, _reasoning, _unknown);
 
-        private static long[] Used(long[] counts) => counts.Any(static count => count > 0) ? [.. counts] : [];
+        private static Histogram Create(CorpusDigestOptions options) =>
+            new(-options.HistogramRange, options.HistogramRange, options.HistogramBins);
     }
 }

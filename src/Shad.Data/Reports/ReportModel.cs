@@ -1,3 +1,7 @@
+using Shad.Core.Classification;
+using Shad.Core.Evaluation;
+using Shad.Core.Tuning;
+
 namespace Shad.Data.Reports;
 
 /// <summary>
@@ -61,10 +65,7 @@ public sealed record MethodSummary
     public required string Corpus { get; init; }
 
     /// <summary>The rule the roles come from.</summary>
-    public required RuleKind Rule { get; init; }
-
-    /// <summary>LD above this many nats is reasoning; 0 for the paper's rule.</summary>
-    public required double Margin { get; init; }
+    public required ClassificationRule Rule { get; init; }
 
     /// <summary>Samples the probe was tuned on.</summary>
     public required int ProbeSamples { get; init; }
@@ -77,16 +78,6 @@ public sealed record MethodSummary
 
     /// <summary>τ of the RFT loss, nats; null where nothing was tuned with it.</summary>
     public double? RftTemperature { get; init; }
-}
-
-/// <summary>A rule of classification.</summary>
-public enum RuleKind
-{
-    /// <summary>The paper's: LD = loss of the probe − loss of the base model, reasoning where LD &gt; 0.</summary>
-    Paper,
-
-    /// <summary>The aligned-control rule: LD = loss of the probe − loss of the control probe, reasoning where LD &gt; margin.</summary>
-    Control,
 }
 
 /// <summary>Counts over the annotated corpus.</summary>
@@ -119,59 +110,22 @@ public sealed record TokenStatistics
 
 /// <summary>A rule's evidence over the corpus.</summary>
 /// <param name="Rule">Which rule.</param>
-/// <param name="Threshold">LD above this many nats is reasoning.</param>
 /// <param name="Histogram">Distribution of LD over the response tokens.</param>
-/// <param name="Metrics">Agreement with the known roles; null where they are not known.</param>
-public sealed record RuleEvidence(RuleKind Rule, double Threshold, LossDifferenceHistogram Histogram, RuleMetrics? Metrics);
+/// <param name="Agreement">Agreement with the known roles; null where they are not known.</param>
+public sealed record RuleEvidence(ClassificationRule Rule, LossDifferenceHistogram Histogram, RoleAgreement? Agreement);
 
-/// <summary>How well a rule finds the known roles; "positive" is reasoning.</summary>
-/// <param name="Auc">Area under the ROC curve of LD.</param>
-/// <param name="Precision">Of the tokens called reasoning, the share that is.</param>
-/// <param name="Recall">Of the reasoning tokens, the share called so.</param>
-/// <param name="F1">Harmonic mean of precision and recall.</param>
-public sealed record RuleMetrics(double Auc, double Precision, double Recall, double F1);
+/// <summary>Counts of LD, nats, by the role known from the corpus; all three in the same bins.</summary>
+/// <param name="Boilerplate">Tokens known to be boilerplate.</param>
+/// <param name="Reasoning">Tokens known to be reasoning.</param>
+/// <param name="Unknown">Tokens of unknown role.</param>
+public sealed record LossDifferenceHistogram(Histogram Boilerplate, Histogram Reasoning, Histogram Unknown);
 
-/// <summary>Counts of LD in bins of equal width.</summary>
-/// <param name="Low">Lower edge of the first bin, nats. Values below it are counted in the first bin.</param>
-/// <param name="High">Upper edge of the last bin, nats. Values above it are counted in the last bin.</param>
-/// <param name="Boilerplate">Tokens known to be boilerplate by bin; empty where roles are not known.</param>
-/// <param name="Reasoning">Tokens known to be reasoning by bin; empty where roles are not known.</param>
-/// <param name="Unknown">Tokens of unknown role by bin; empty where all roles are known.</param>
-public sealed record LossDifferenceHistogram(
-    double Low,
-    double High,
-    IReadOnlyList<long> Boilerplate,
-    IReadOnlyList<long> Reasoning,
-    IReadOnlyList<long> Unknown)
-{
-    /// <summary>Number of bins.</summary>
-    public int BinCount => Math.Max(Unknown.Count, Math.Max(Boilerplate.Count, Reasoning.Count));
-
-    /// <summary>Width of a bin, nats.</summary>
-    public double BinWidth => (High - Low) / BinCount;
-}
-
-/// <summary>The course of one tune.</summary>
+/// <summary>The course of one tune, as its sidecar told it.</summary>
 /// <param name="Name">Short name: <c>probe</c>, <c>control</c>, <c>sft</c>, <c>rft</c>.</param>
-/// <param name="Points">The measured steps, ascending.</param>
-/// <param name="HeldOut">Losses on held-out samples at some steps; empty where not measured.</param>
-public sealed record TrainingCurve(string Name, IReadOnlyList<CurvePoint> Points, IReadOnlyList<HeldOutPoint> HeldOut);
-
-/// <summary>One point of a training curve; losses are nats per response token.</summary>
-/// <param name="Step">Optimizer steps done.</param>
-/// <param name="Loss">The objective's value.</param>
-/// <param name="BoilerplateLoss">Mean loss of boilerplate tokens; null without roles.</param>
-/// <param name="ReasoningLoss">Mean loss of reasoning tokens; null without roles.</param>
-/// <param name="LearningRate">Learning rate of the step; null where not recorded.</param>
-public sealed record CurvePoint(
-    int Step, double Loss, double? BoilerplateLoss = null, double? ReasoningLoss = null, double? LearningRate = null);
-
-/// <summary>Losses on held-out samples after some steps, nats per response token.</summary>
-/// <param name="Step">Optimizer steps done.</param>
-/// <param name="Loss">Mean over all response tokens.</param>
-/// <param name="BoilerplateLoss">Mean over boilerplate tokens; null without roles.</param>
-/// <param name="ReasoningLoss">Mean over reasoning tokens; null without roles.</param>
-public sealed record HeldOutPoint(int Step, double Loss, double? BoilerplateLoss = null, double? ReasoningLoss = null);
+/// <param name="Progress">The progress events by ascending step.</param>
+/// <param name="HeldOut">The measurements on held-out samples by ascending step; empty where there were none.</param>
+public sealed record TrainingCurve(
+    string Name, IReadOnlyList<TuneProgress> Progress, IReadOnlyList<HeldOutMeasured> HeldOut);
 
 /// <summary>A model's losses on the held-out samples, nats per response token.</summary>
 /// <param name="Model">Short name: <c>base</c>, <c>sft</c>, <c>rft</c>.</param>
