@@ -1,0 +1,135 @@
+using Shad.Core.Errors;
+using Shad.Models.Errors;
+
+namespace Shad.Models.Weights;
+
+/// <summary>
+/// The weights of a model folder: one <c>model.safetensors</c>, or the shards that <c>model.safetensors.index.json</c> names;
+/// mapped, not loaded.
+/// </summary>
+public sealed class ModelWeights : IDisposable
+{
+    /// <summary>Name of the single weights file.</summary>
+    public const string FileName = "model.safetensors";
+
+    /// <summary>Name of the index of a sharded model.</summary>
+    public const string IndexFileName = "model.safetensors.index.json";
+
+    private static readonly string[] ForeignWeights = ["*.safetensors", "pytorch_model*.bin", "*.gguf", "*.pth", "*.pt"];
+
+    private readonly string _folder;
+    private readonly List<SafetensorsFile> _files;
+    private readonly Dictionary<string, (TensorEntry Entry, SafetensorsFile File)> _tensors = new(StringComparer.Ordinal);
+
+    private ModelWeights(string folder, List<SafetensorsFile> files)
+    {
+        _folder = folder;
+        _files = files;
+    }
+
+    /// <summary>The tensors by name.</summary>
+    public IReadOnlyDictionary<string, TensorEntry> Tensors { get; private set; } = null!;
+
+    /// <summary>Full paths of the files, in the order of their first tensor.</summary>
+    public IReadOnlyList<string> Files => [.. _files.Select(static file => file.Path)];
+
+    /// <summary>The dtype that holds the most bytes: the one to save a tuned model in.</summary>
+    public TensorDtype MainDtype => Tensors.Values
+        .GroupBy(static tensor => tensor.Dtype)
+        .OrderByDescending(static group => group.Sum(static tensor => tensor.ByteLength))
+        .Select(static group => group.Key)
+        .FirstOrDefault();
+
+    /// <summary>Opens the weights of a model folder.</summary>
+    /// <exception cref="ShadException">The weights are missing or damaged, or the index does not fit its shards.</exception>
+    public static ModelWeights Open(string folder)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        folder = Path.GetFullPath(folder);
+        string single = Path.Combine(folder, FileName);
+        if (File.Exists(single)) return OpenSingle(folder, single);
+        string index = Path.Combine(folder, IndexFileName);
+        if (File.Exists(index)) return OpenSharded(folder, index);
+        throw ModelErrors.FileMissing(single, FindForeignWeights(folder));
+    }
+
+    /// <summary>A tensor's bytes in the mapping; valid until these weights are disposed.</summary>
+    /// <exception cref="ShadException">There is no such tensor, or it is longer than one span can be (2 GiB): see
+    /// <see cref="CopyBytes"/>.</exception>
+    public ReadOnlySpan<byte> AsSpan(string name) => FileOf(name).AsSpan(name);
+
+    /// <summary>Copies a part of a tensor's bytes, of a tensor of any length.</summary>
+    /// <param name="name">The tensor.</param>
+    /// <param name="byteOffset">First byte to copy, from the start of the tensor.</param>
+    /// <param name="destination">Receives <c>destination.Length</c> bytes.</param>
+    /// <exception cref="ShadException">There is no such tensor.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The part reaches beyond the tensor.</exception>
+    public void CopyBytes(string name, long byteOffset, Span<byte> destination) =>
+        FileOf(name).CopyBytes(name, byteOffset, destination);
+
+    /// <summary>A tensor's values as float32, in row-major order.</summary>
+    /// <exception cref="ShadException">There is no such tensor, or it has more elements than an array can hold.</exception>
+    public float[] ReadFloat32(string name) => FileOf(name).ReadFloat32(name);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (SafetensorsFile file in _files) file.Dispose();
+    }
+
+    private static ModelWeights OpenSingle(string folder, string path)
+    {
+        SafetensorsFile file = SafetensorsFile.Open(path);
+        var weights = new ModelWeights(folder, [file]);
+        foreach ((string name, TensorEntry entry) in file.Tensors) weights._tensors.Add(name, (entry, file));
+        weights.Tensors = file.Tensors;
+        return weights;
+    }
+
+    private static ModelWeights OpenSharded(string folder, string indexPath)
+    {
+        IReadOnlyDictionary<string, List<string>> shards = ShardIndex.Read(indexPath);
+        foreach ((string shardPath, List<string> names) in shards)
+        {
+            if (!File.Exists(shardPath)) throw ModelErrors.ShardMissing(shardPath, IndexFileName, names.Count);
+        }
+
+        var weights = new ModelWeights(folder, []);
+        try
+        {
+            foreach ((string shardPath, List<string> names) in shards)
+            {
+                SafetensorsFile file = SafetensorsFile.Open(shardPath);
+                weights._files.Add(file);
+                foreach (string name in names)
+                {
+                    if (!file.Tensors.TryGetValue(name, out TensorEntry? entry))
+                        throw ModelErrors.TensorNotInShard(shardPath, name, IndexFileName);
+                    weights._tensors.Add(name, (entry, file));
+                }
+            }
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+
+        weights.Tensors = weights._tensors.ToDictionary(static t => t.Key, static t => t.Value.Entry, StringComparer.Ordinal);
+        return weights;
+    }
+
+    private static string? FindForeignWeights(string folder) => Directory.Exists(folder)
+        ? ForeignWeights.SelectMany(pattern => Directory.EnumerateFiles(folder, pattern)).Select(Path.GetFileName).FirstOrDefault()
+        : null;
+
+    /// <summary>The entry of a tensor.</summary>
+    /// <exception cref="ShadException">There is no such tensor.</exception>
+    public TensorEntry Find(string name) =>
+        Tensors.TryGetValue(name, out TensorEntry? entry) ? entry : throw ModelErrors.TensorUnknown(_folder, name);
+
+    private SafetensorsFile FileOf(string name) =>
+        _tensors.TryGetValue(name, out (TensorEntry Entry, SafetensorsFile File) found)
+            ? found.File
+            : throw ModelErrors.TensorUnknown(_folder, name);
+}
