@@ -1,0 +1,139 @@
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+using Shad.Models;
+using Shad.Models.Configuration;
+using Shad.Onnx.Graphs;
+using Shad.Onnx.Sessions;
+
+namespace Shad.Onnx.Generation;
+
+/// <summary>
+/// Continues a prompt with the most probable token each time, with a key and value cache. A cheap look at what a model does;
+/// for serving, load the export in onnxruntime-genai.
+/// </summary>
+public sealed class GreedyGenerator : IDisposable
+{
+    private readonly InferenceSession _session;
+    private readonly DecoderConfig _config;
+
+    private GreedyGenerator(InferenceSession session, DecoderConfig config)
+    {
+        _session = session;
+        _config = config;
+    }
+
+    /// <summary>Loads a model for generation. Nothing is written to its folder.</summary>
+    /// <param name="model">The model folder; it may be disposed afterwards.</param>
+    /// <param name="settings">Threads; null takes the defaults. Generation runs on the CPU.</param>
+    /// <exception cref="Core.Errors.ShadException">The runtime refuses the model.</exception>
+    public static GreedyGenerator Open(ModelFolder model, SessionSettings? settings = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        settings = (settings ?? new SessionSettings()) with { Device = ComputeDevice.Cpu };
+        settings.Validate();
+        var session = DecoderSession.Load(
+            model, settings, weightsOf => GenerationGraph.Build(model.Config, weightsOf, lastPositionOnly: true));
+        return new GreedyGenerator(session, model.Config);
+    }
+
+    /// <summary>Continues a prompt.</summary>
+    /// <param name="prompt">Token ids; at least one.</param>
+    /// <param name="maximumNewTokens">Most tokens to add.</param>
+    /// <param name="endOfSequence">Ids that end the text; null takes the model's own. The ending id is part of the result.</param>
+    /// <param name="cancellationToken">Ends the generation between tokens.</param>
+    /// <returns>The new tokens.</returns>
+    /// <exception cref="Core.Errors.ShadException">The prompt is empty, has an id outside the vocabulary, or does not fit the
+    /// context together with the new tokens.</exception>
+    public int[] Generate(
+        IReadOnlyList<int> prompt, int maximumNewTokens, IReadOnlyCollection<int>? endOfSequence = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        ArgumentOutOfRangeException.ThrowIfNegative(maximumNewTokens);
+        if (prompt.Count == 0) throw OnnxErrors.EmptyPrompt();
+        for (int i = 0; i < prompt.Count; i++)
+        {
+            if (prompt[i] < 0 || prompt[i] >= _config.VocabularySize)
+                throw OnnxErrors.PromptIdOutsideVocabulary(i, prompt[i], _config.VocabularySize);
+        }
+
+        int capacity = prompt.Count + maximumNewTokens;
+        if (capacity > _config.ContextLength)
+            throw OnnxErrors.PromptTooLong(prompt.Count, maximumNewTokens, _config.ContextLength);
+
+        endOfSequence ??= _config.EndOfSequenceIds;
+        var generated = new List<int>();
+        using var cache = new Cache(_config, capacity);
+        using var run = new RunOptions();
+        long[] step = [.. prompt.Select(static id => (long)id)];
+        for (int known = prompt.Count; generated.Count < maximumNewTokens; known++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            int token = Next(step, known, cache, run);
+            generated.Add(token);
+            if (endOfSequence.Contains(token)) break;
+            step = [token];
+        }
+
+        return [.. generated];
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _session.Dispose();
+
+    /// <summary>Runs the tokens that are new to the cache and takes the best token after them.</summary>
+    private int Next(long[] step, int known, Cache cache, RunOptions run)
+    {
+        long[] mask = new long[known];
+        Array.Fill(mask, 1);
+        float[] logits = new float[_config.VocabularySize];
+        using var ids = OrtValue.CreateTensorValueFromMemory(step, [1, step.Length]);
+        using var maskValue = OrtValue.CreateTensorValueFromMemory(mask, [1, known]);
+        using var logitsValue = OrtValue.CreateTensorValueFromMemory(logits, [1, 1, _config.VocabularySize]);
+        try
+        {
+            _session.Run(
+                run, [GenerationGraph.InputIds, GenerationGraph.AttentionMask, .. cache.PastNames],
+                [ids, maskValue, .. cache.Values], [GenerationGraph.Logits, .. cache.PresentNames],
+                [logitsValue, .. cache.Values]);
+        }
+        catch (OnnxRuntimeException error)
+        {
+            throw OnnxErrors.Incomputable($"generation at token {known}", error);
+        }
+
+        return System.Numerics.Tensors.TensorPrimitives.IndexOfMax(logits);
+    }
+
+    /// <summary>Keys and values of every layer, <c>[1, KV heads, capacity, head size]</c>. Past and present are one buffer:
+    /// a step writes its own positions and copies nothing.</summary>
+    private sealed class Cache : IDisposable
+    {
+        public Cache(DecoderConfig config, int capacity)
+        {
+            for (int layer = 0; layer < config.LayerCount; layer++)
+            {
+                var names = GenerationGraph.CacheOf(layer);
+                PastNames.AddRange([names.PastKey, names.PastValue]);
+                PresentNames.AddRange([names.PresentKey, names.PresentValue]);
+                for (int i = 0; i < 2; i++)
+                {
+                    Values.Add(OrtValue.CreateAllocatedTensorValue(
+                        OrtAllocator.DefaultInstance, TensorElementType.Float,
+                        [1, config.KeyValueHeads, capacity, DecoderBody.CacheHeadSize(config)]));
+                }
+            }
+        }
+
+        public List<string> PastNames { get; } = [];
+
+        public List<string> PresentNames { get; } = [];
+
+        public List<OrtValue> Values { get; } = [];
+
+        public void Dispose()
+        {
+            foreach (var value in Values) value.Dispose();
+        }
+    }
+}

@@ -1,0 +1,55 @@
+using Shad.Models.Weights;
+using static Shad.Onnx.Protobuf.TensorProto.Types;
+
+namespace Shad.Onnx.Graphs;
+
+/// <summary>
+/// The model's tensors as values of a graph: initializers that point into the safetensors files, cast where the file's
+/// number format is not the one computed in.
+/// </summary>
+/// <param name="builder">The graph.</param>
+/// <param name="weights">The tensors.</param>
+/// <param name="locationOf">The name under which the graph finds a tensor's file, relative to its own folder.</param>
+/// <param name="computeType">Number format of the activations.</param>
+internal sealed class DecoderWeights(
+    GraphBuilder builder, ModelWeights weights, Func<TensorEntry, string> locationOf, DataType computeType)
+{
+    /// <summary>Number format of the activations.</summary>
+    public DataType ComputeType => computeType;
+
+    /// <summary>The tensor, in the format computed in. A cast of it stands in the graph once, and the runtime folds it when
+    /// the model is loaded.</summary>
+    public string Get(string name)
+    {
+        string stored = Stored(name);
+        if (TypeOf(weights.Tensors[name].Dtype) == computeType) return stored;
+        string cast = name + "/cast";
+        return builder.Contains(cast) ? cast : builder.Node("Cast", cast, [stored], ("to", computeType));
+    }
+
+    /// <summary>Rows of a matrix <c>[R,C]</c>, in the format computed in: only the rows taken are cast.</summary>
+    /// <param name="name">The tensor.</param>
+    /// <param name="path">Path of the result.</param>
+    /// <param name="rows">Row numbers, of any shape; the result has that shape and <c>C</c> behind it.</param>
+    public string Rows(string name, string path, string rows)
+    {
+        if (TypeOf(weights.Tensors[name].Dtype) == computeType) return builder.Node("Gather", path, [Stored(name), rows], ("axis", 0));
+        string taken = builder.Node("Gather", path + "/stored", [Stored(name), rows], ("axis", 0));
+        return builder.Node("Cast", path, [taken], ("to", computeType));
+    }
+
+    private string Stored(string name)
+    {
+        var entry = weights.Tensors[name];
+        return builder.External(
+            name, TypeOf(entry.Dtype), entry.Shape, locationOf(entry), entry.Offset, entry.ByteLength);
+    }
+
+    private static DataType TypeOf(TensorDtype dtype) => dtype switch
+    {
+        TensorDtype.Float32 => DataType.Float,
+        TensorDtype.Float16 => DataType.Float16,
+        TensorDtype.BFloat16 => DataType.Bfloat16,
+        _ => throw new ArgumentOutOfRangeException(nameof(dtype), dtype, "Not a number format of weights."),
+    };
+}

@@ -1,0 +1,89 @@
+using Shad.Models.Configuration;
+using Shad.Onnx.Protobuf;
+using static Shad.Onnx.Protobuf.TensorProto.Types;
+
+namespace Shad.Onnx.Graphs;
+
+/// <summary>
+/// The graph that generates, with the inputs and outputs of onnxruntime-genai: <c>input_ids [B,S]</c>,
+/// <c>attention_mask [B,T]</c>, <c>past_key_values.N.key|value [B, KV heads, P, head size]</c> → <c>logits [B,S,V]</c>,
+/// <c>present.N.key|value</c>. Past and present may be one buffer.
+/// </summary>
+internal static class GenerationGraph
+{
+    public const string InputIds = "input_ids";
+    public const string AttentionMask = "attention_mask";
+    public const string Logits = "logits";
+    public const string PastKeys = "past_key_values.%d.key";
+    public const string PastValues = "past_key_values.%d.value";
+    public const string PresentKeys = "present.%d.key";
+    public const string PresentValues = "present.%d.value";
+
+    /// <summary>The cache values of a layer.</summary>
+    public static DecoderBody.LayerCache CacheOf(int layer)
+    {
+        return new(Name(PastKeys), Name(PastValues), Name(PresentKeys), Name(PresentValues));
+
+        string Name(string pattern) => pattern.Replace("%d", layer.ToString(), StringComparison.Ordinal);
+    }
+
+    /// <summary>Builds the graph.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="weightsOf">Its tensors.</param>
+    /// <param name="lastPositionOnly">Logits of each sequence's last position only, <c>[B,1,V]</c>. onnxruntime-genai
+    /// allocates <c>[B,S,V]</c> and takes nothing else.</param>
+    public static ModelProto Build(
+        DecoderConfig config, Func<GraphBuilder, DecoderWeights> weightsOf, bool lastPositionOnly = false)
+    {
+        var graph = new GraphBuilder("generation");
+        var weights = weightsOf(graph);
+        string ids = graph.Input(InputIds, DataType.Int64, "B", "S");
+        string mask = graph.Input(AttentionMask, DataType.Int64, "B", "T");
+        for (int layer = 0; layer < config.LayerCount; layer++)
+        {
+            var cache = CacheOf(layer);
+            graph.Input(cache.PastKey, weights.ComputeType, "B", config.KeyValueHeads, "P", DecoderBody.CacheHeadSize(config));
+            graph.Input(cache.PastValue, weights.ComputeType, "B", config.KeyValueHeads, "P", DecoderBody.CacheHeadSize(config));
+        }
+
+        string valid = graph.Node("ReduceSum", "attention_mask/length", [mask, graph.Constant(1L)], ("keepdims", 0));
+        string last = graph.Node("Sub", "attention_mask/last_position", [valid, graph.Scalar(1L)]);
+        string lastPositions = graph.Node("Cast", "attention_mask/last_position/int32", [last], ("to", DataType.Int32));
+        string maskShape = graph.Node("Shape", "attention_mask/shape", [mask]);
+        string total = graph.Node("Gather", "attention_mask/total", [maskShape, graph.Scalar(1L)], ("axis", 0));
+        string totalLength = graph.Node("Cast", "attention_mask/total_length", [total], ("to", DataType.Int32));
+
+        // Constant length: the tables are folded when the model is loaded and cost nothing per token.
+        var rotary = RotaryCache.Add(graph, config, graph.Scalar((long)config.ContextLength), weights.ComputeType);
+
+        var body = new DecoderBody(graph, config, weights);
+        string? rows = lastPositionOnly ? LastRows(graph, ids) : null;
+        string hidden = body.Add(new DecoderBody.Positions(ids, lastPositions, totalLength, rotary), CacheOf, rows);
+        string flat = graph.Node("Gemm", "head", [hidden, weights.Get(body.HeadTensor)], ("transB", 1));
+        string flat32 = graph.Node("Cast", "head/float", [flat], ("to", DataType.Float));
+        string batch = graph.Node("Shape", "logits/batch", [ids], ("start", 0), ("end", 1));
+        string shape = graph.Node(
+            "Concat", "logits/shape", [batch, graph.Constant(-1L, config.VocabularySize)], ("axis", 0));
+        graph.Node("Reshape", Logits, [flat32, shape]);
+        graph.Output(Logits, DataType.Float, "B", lastPositionOnly ? 1 : "S", config.VocabularySize);
+
+        for (int layer = 0; layer < config.LayerCount; layer++)
+        {
+            var cache = CacheOf(layer);
+            graph.Output(cache.PresentKey, weights.ComputeType, "B", config.KeyValueHeads, "Q", DecoderBody.CacheHeadSize(config));
+            graph.Output(cache.PresentValue, weights.ComputeType, "B", config.KeyValueHeads, "Q", DecoderBody.CacheHeadSize(config));
+        }
+
+        return graph.ToModel("Next-token logits with a key and value cache, for onnxruntime-genai.");
+    }
+
+    // Flat position of the last column of each of B sequences: S − 1, 2S − 1, …
+    private static string LastRows(GraphBuilder graph, string ids)
+    {
+        string shape = graph.Node("Shape", "last_rows/shape", [ids]);
+        string sequence = graph.Node("Gather", "last_rows/sequence", [shape, graph.Scalar(1L)], ("axis", 0));
+        string total = graph.Node("Size", "last_rows/total", [ids]);
+        string first = graph.Node("Sub", "last_rows/first", [sequence, graph.Scalar(1L)]);
+        return graph.Node("Range", "last_rows", [first, total, sequence]);
+    }
+}

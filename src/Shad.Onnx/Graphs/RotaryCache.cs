@@ -1,0 +1,41 @@
+using Shad.Models.Configuration;
+using static Shad.Onnx.Protobuf.TensorProto.Types;
+
+namespace Shad.Onnx.Graphs;
+
+/// <summary>
+/// The cosine and sine tables <c>[length, headSize/2]</c> of rotary position embedding, computed in the graph rather than
+/// stored: a 128k context would take 64 MB. Angles are computed in double: a float32 angle of position 100,000 is off by up
+/// to 0.004 rad.
+/// </summary>
+/// <param name="Cosine">Name of the cosine table.</param>
+/// <param name="Sine">Name of the sine table.</param>
+internal sealed record RotaryCache(string Cosine, string Sine)
+{
+    /// <summary>Adds the tables for the positions <c>0 .. length − 1</c>.</summary>
+    /// <param name="graph">The graph.</param>
+    /// <param name="config">The model.</param>
+    /// <param name="length">A scalar int64: a constant, whose tables the runtime folds when the model is loaded, or computed.</param>
+    /// <param name="type">Number format of the tables.</param>
+    public static RotaryCache Add(GraphBuilder graph, DecoderConfig config, string length, DataType type)
+    {
+        // length ─ Range ─ Cast ─ [length,1] ─┐
+        //                                    Mul ─ angles ─┬──────────── Sin ─ Cast ─ sine
+        // inverse frequencies [headSize/2] ───┘            └─ Add π/2 ── Sin ─ Cast ─ cosine
+        //
+        // The runtime has a double kernel for Sin, and none for Cos.
+        string positions = graph.Node("Range", "rotary/positions", [graph.Scalar(0L), length, graph.Scalar(1L)]);
+        string real = graph.Node("Cast", "rotary/positions/double", [positions], ("to", DataType.Double));
+        string column = graph.Node("Unsqueeze", "rotary/positions/column", [real, graph.Constant(1L)]);
+        string frequencies = graph.Constant(config.Rotary.InverseFrequencies(config.HeadSize));
+        string angles = graph.Node("Mul", "rotary/angles", [column, frequencies]);
+        string shifted = graph.Node("Add", "rotary/angles/shifted", [angles, graph.Scalar(Math.PI / 2)]);
+        return new RotaryCache(Table("cosine", shifted), Table("sine", angles));
+
+        string Table(string name, string of)
+        {
+            string values = graph.Node("Sin", $"rotary/{name}/double", [of]);
+            return graph.Node("Cast", $"rotary/{name}", [values], ("to", type));
+        }
+    }
+}

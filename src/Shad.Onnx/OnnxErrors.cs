@@ -1,0 +1,66 @@
+using Shad.Core.Errors;
+
+namespace Shad.Onnx;
+
+/// <summary>Every error of this project that a user can cause.</summary>
+internal static class OnnxErrors
+{
+    public static ShadException NoCuda(string why, Exception? inner) => new(
+        "onnx.no_cuda", $"CUDA cannot be used: {why}", "device", "a CUDA device and a build for it",
+        "Use device cpu or auto, or build with -p:ShadDevice=cuda on a machine with a CUDA driver", inner);
+
+    public static ShadException NoProviderLibrary(string path, string why, Exception? inner) => new(
+        "onnx.no_provider_library", $"The execution provider library cannot be used: {why}", path,
+        "a plug-in execution provider of ONNX Runtime", "Correct the path, or leave it out", inner);
+
+    public static ShadException NotLoaded(string where, Exception inner) => new(
+        "onnx.not_loaded", $"ONNX Runtime cannot load the model: {inner.Message}", where,
+        mend: "Check the model folder with 'shad doctor'; where memory ran out, use a smaller model", inner: inner);
+
+    public static ShadException Incomputable(string where, Exception inner) => new(
+        "onnx.failed", $"ONNX Runtime failed: {inner.Message}", where,
+        mend: "Where memory ran out, lower the tokens per batch", inner: inner);
+
+    public static ShadException IdOutsideVocabulary(string sample, int token, int id, int vocabularySize) => new(
+        "scoring.id_outside_vocabulary", $"Token id {id} is outside the vocabulary", $"sample '{sample}', token {token}",
+        $"an id from 0 to {vocabularySize - 1}", "Tokenize with the tokenizer that belongs to the model");
+
+    public static ShadException LongerThanContext(string sample, int length, int contextLength) => new(
+        "scoring.longer_than_context", $"The sequence has {length} tokens", $"sample '{sample}'",
+        $"at most the model's context of {contextLength} tokens", "Truncate the prompt, or skip the sample");
+
+    public static ShadException NotFinite(string sample, int token, float loss, string model) => new(
+        "scoring.not_finite", $"The loss is {loss}", $"sample '{sample}', token {token}", "a finite loss",
+        $"The weights of '{model}' are damaged or overflow in the number format computed in");
+
+    public static ShadException BadOption(string option, object value, string expected) => new(
+        "onnx.bad_option", $"{option} is {value}", option, expected);
+
+    public static ShadException EmptyPrompt() => new(
+        "generation.empty_prompt", "The prompt has no tokens", "prompt", "at least one token",
+        "Begin with the model's beginning-of-sequence token");
+
+    public static ShadException PromptTooLong(int length, int newTokens, int contextLength) => new(
+        "generation.longer_than_context", $"A prompt of {length} tokens and {newTokens} new ones exceed the context", "prompt",
+        $"at most {contextLength} tokens together", "Shorten the prompt, or ask for fewer new tokens");
+
+    public static ShadException PromptIdOutsideVocabulary(int token, int id, int vocabularySize) => new(
+        "generation.id_outside_vocabulary", $"Token id {id} is outside the vocabulary", $"prompt, token {token}",
+        $"an id from 0 to {vocabularySize - 1}", "Tokenize with the tokenizer that belongs to the model");
+
+    public static ShadException WeightsElsewhere(string folder) => new(
+        "export.weights_elsewhere", "The weights are links to files outside the model folder", folder,
+        "the weight files themselves in the folder, since ONNX Runtime reads external data of an exported model there only",
+        "Copy the model (cp -rL) and export the copy; scoring needs no export");
+
+    public static ShadException NotWritten(string path, Exception inner) => new(
+        "export.not_written", $"The export cannot be written: {inner.Message}", path,
+        mend: "Check permissions and free space", inner: inner);
+
+    public static ShadException ExportMismatch(string file, string what, string expected) => new(
+        "export.mismatch", what, file, expected,
+        "The export was removed; please report this with the model's config.json");
+
+    public static ShadException ExportMissing(string file) => new(
+        "export.missing_file", "The export is not complete: the file is missing", file, mend: "Export the model again");
+}

@@ -1,0 +1,15 @@
+namespace Shad.Onnx.Scoring;
+
+/// <summary>How far a scoring has come.</summary>
+/// <param name="Samples">Samples scored.</param>
+/// <param name="Tokens">Tokens of those samples.</param>
+/// <param name="Targets">Targets among them.</param>
+/// <param name="ComputedTokens">Tokens that went through the model: up to each sample's last target.</param>
+/// <param name="PaddedTokens">Padding that went through the model beside them.</param>
+/// <param name="Elapsed">Time since the first batch began.</param>
+public readonly record struct ScoringProgress(
+    long Samples, long Tokens, long Targets, long ComputedTokens, long PaddedTokens, TimeSpan Elapsed)
+{
+    /// <summary>Tokens of the samples scored, per second.</summary>
+    public double TokensPerSecond => Elapsed > TimeSpan.Zero ? Tokens / Elapsed.TotalSeconds : 0;
+}

@@ -1,0 +1,83 @@
+using Google.Protobuf;
+using Microsoft.ML.OnnxRuntime;
+using Shad.Models;
+using Shad.Models.Weights;
+using Shad.Onnx.Graphs;
+using Shad.Onnx.Protobuf;
+using static Shad.Onnx.Protobuf.TensorProto.Types;
+
+namespace Shad.Onnx.Sessions;
+
+/// <summary>A graph of a decoder loaded into ONNX Runtime: from memory, or from a file that was exported.</summary>
+internal static class DecoderSession
+{
+    private const string ExternalDataFolder = "session.model_external_initializers_file_folder_path";
+
+    /// <summary>Builds a graph in memory and loads it. Nothing is written; the weights are read where they lie.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="settings">How to compute.</param>
+    /// <param name="build">Builds the graph, given how to add weights to it.</param>
+    public static InferenceSession Load(
+        ModelFolder model, SessionSettings settings, Func<Func<GraphBuilder, DecoderWeights>, ModelProto> build)
+    {
+        using var options = Options(settings, out var device);
+        var files = WeightFiles.Resolve(model);
+        var computeType = ComputeTypeOn(device, model);
+        var graph = build(builder => new DecoderWeights(builder, model.Weights, files.LocationOf, computeType));
+        options.AddSessionConfigEntry(ExternalDataFolder, files.Folder);
+        try
+        {
+            return new InferenceSession(graph.ToByteArray(), options);
+        }
+        catch (OnnxRuntimeException error)
+        {
+            throw OnnxErrors.NotLoaded(model.Path, error);
+        }
+    }
+
+    /// <summary>Loads a graph from a file.</summary>
+    public static InferenceSession LoadFile(string path, SessionSettings settings)
+    {
+        using var options = Options(settings, out _);
+        try
+        {
+            return new InferenceSession(path, options);
+        }
+        catch (OnnxRuntimeException error)
+        {
+            throw OnnxErrors.NotLoaded(path, error);
+        }
+    }
+
+    /// <summary>The number format a device computes in. The CPU has attention kernels for float32; CUDA for 16-bit floats.</summary>
+    public static DataType ComputeTypeOn(ComputeDevice device, ModelFolder model)
+    {
+        if (device == ComputeDevice.Cpu) return DataType.Float;
+        return model.Weights.Tensors[TensorNames.Embedding].Dtype == TensorDtype.Float16 ? DataType.Float16 : DataType.Bfloat16;
+    }
+
+    private static SessionOptions Options(SessionSettings settings, out ComputeDevice device)
+    {
+        var options = new SessionOptions
+        {
+            GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL,
+
+            // Errors are thrown; logged they would only be told twice.
+            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
+
+            // Plans are made per input shape and kept for ever; batches hardly ever repeat theirs.
+            EnableMemoryPattern = false,
+        };
+        try
+        {
+            if (settings.Threads is { } threads) options.IntraOpNumThreads = threads;
+            device = ExecutionProvider.Append(options, settings);
+            return options;
+        }
+        catch
+        {
+            options.Dispose();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,48 @@
+using Shad.Models;
+using Shad.Models.Weights;
+
+namespace Shad.Onnx.Sessions;
+
+/// <summary>
+/// Where a graph finds the weight files. ONNX Runtime opens external data only inside one folder, after resolving links; the
+/// Hugging Face cache keeps a model as links into another folder. So the folder is that of the files themselves.
+/// </summary>
+/// <param name="Folder">A folder that holds all weight files.</param>
+/// <param name="Locations">Path of each file of <see cref="TensorEntry.File"/> relative to <paramref name="Folder"/>.</param>
+internal sealed record WeightFiles(string Folder, IReadOnlyDictionary<string, string> Locations)
+{
+    /// <summary>The name of a tensor's file for the graph.</summary>
+    public string LocationOf(TensorEntry entry) => Locations[entry.File];
+
+    /// <summary>The weight files with links resolved.</summary>
+    public static WeightFiles Resolve(ModelFolder model)
+    {
+        var files = model.Weights.Tensors.Values.Select(static entry => entry.File).Distinct(StringComparer.Ordinal)
+            .ToDictionary(static file => file, file => RealPath(Path.Combine(model.Path, file)), StringComparer.Ordinal);
+        string folder = Path.GetDirectoryName(files.Values.First())!;
+        while (files.Values.Any(file => !file.StartsWith(WithSeparator(folder), StringComparison.Ordinal)))
+            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("The weight files share no folder.");
+        return new WeightFiles(
+            folder,
+            files.ToDictionary(
+                static pair => pair.Key, pair => Path.GetRelativePath(folder, pair.Value).Replace('\\', '/'), StringComparer.Ordinal));
+    }
+
+    /// <summary>True where every file lies in the model's folder itself, so that a graph written there finds it.</summary>
+    public bool AreIn(ModelFolder model) =>
+        Folder == RealPath(Path.GetFullPath(model.Path)) && Locations.Values.All(static location => !location.Contains('/'));
+
+    private static string WithSeparator(string folder) =>
+        folder.EndsWith(Path.DirectorySeparatorChar) ? folder : folder + Path.DirectorySeparatorChar;
+
+    // Links may stand anywhere in the path: each part is resolved in turn.
+    private static string RealPath(string path)
+    {
+        string full = Path.GetFullPath(path);
+        string? parent = Path.GetDirectoryName(full);
+        if (parent is null) return full;
+        string here = Path.Combine(RealPath(parent), Path.GetFileName(full));
+        FileSystemInfo info = Directory.Exists(here) ? new DirectoryInfo(here) : new FileInfo(here);
+        return info.ResolveLinkTarget(returnFinalTarget: true) is { } target ? RealPath(target.FullName) : here;
+    }
+}
