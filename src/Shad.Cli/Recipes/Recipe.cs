@@ -1,0 +1,181 @@
+using Shad.Core.Tuning;
+
+namespace Shad.Cli.Recipes;
+
+/// <summary>
+/// Everything a run needs to know, with every default filled in: what <c>shad run RECIPE.yaml</c> reads. Keys in YAML are the
+/// property names in snake_case.
+/// </summary>
+public sealed record Recipe
+{
+    /// <summary>Name of the run and of its folder, <c>runs/NAME</c>.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Seed of every random choice: held-out split, probe sample, derangement, data order.</summary>
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>The base model.</summary>
+    public required ModelRecipe Model { get; init; }
+
+    /// <summary>The fine-tuning corpus.</summary>
+    public required CorpusRecipe Corpus { get; init; }
+
+    /// <summary>How the probe (shuffled) and its aligned control are tuned.</summary>
+    public ProbeRecipe Probe { get; init; } = new();
+
+    /// <summary>How losses are measured.</summary>
+    public ScoreRecipe Score { get; init; } = new();
+
+    /// <summary>How a loss difference becomes a role.</summary>
+    public RuleRecipe Rule { get; init; } = new();
+
+    /// <summary>How the base model is fine-tuned at the end.</summary>
+    public TuneRecipe Tune { get; init; } = new();
+}
+
+/// <summary>The base model of a run.</summary>
+public sealed record ModelRecipe
+{
+    /// <summary>Model folder in Hugging Face layout.</summary>
+    public required string Path { get; init; }
+}
+
+/// <summary>The corpus of a run.</summary>
+public sealed record CorpusRecipe
+{
+    /// <summary>Corpus files (<c>.jsonl</c>, <c>.parquet</c>, also <c>.gz</c> and <c>.zst</c>), read one after the other.</summary>
+    public required IReadOnlyList<string> Files { get; init; }
+
+    /// <summary>Name of the chat layout that turns turns into one text.</summary>
+    public string Layout { get; init; } = RecipeDefaults.Layout;
+
+    /// <summary>Read at most so many samples; null reads all.</summary>
+    public int? Limit { get; init; }
+
+    /// <summary>Share of the samples kept from all tuning, on which the result is measured; 0 to 0.5.</summary>
+    public double HeldOut { get; init; } = 0.1;
+
+    /// <summary>Longest sequence in tokens; null takes the model's context. Longer samples lose the left of their prompt, or are
+    /// skipped and counted where the responses alone do not fit.</summary>
+    public int? MaxLength { get; init; }
+}
+
+/// <summary>The settings a tune of any kind has.</summary>
+public abstract record TuningRecipe
+{
+    /// <summary>Tune only the last k layers; null tunes all.</summary>
+    public int? LastLayers { get; init; }
+
+    /// <summary>Optimizer steps; null derives them from <see cref="Epochs"/>.</summary>
+    public int? Steps { get; init; }
+
+    /// <summary>Passes over the data where <see cref="Steps"/> is not set.</summary>
+    public double Epochs { get; init; }
+
+    /// <summary>Peak learning rate of AdamW.</summary>
+    public double LearningRate { get; init; }
+
+    /// <summary>Samples an optimizer step.</summary>
+    public int SamplesPerStep { get; init; }
+
+    /// <summary>Most padded tokens in one forward pass; bounds memory, changes no result.</summary>
+    public int TokensPerBatch { get; init; } = 4096;
+
+    /// <summary>Number format of the matrix products.</summary>
+    public TunePrecision Precision { get; init; } = TunePrecision.Float32;
+
+    /// <summary>Optimizer steps between checkpoints; 0 writes none, so that a killed tune starts again.</summary>
+    public int CheckpointEvery { get; init; } = 50;
+}
+
+/// <summary>How the probe and its aligned control are tuned.</summary>
+public sealed record ProbeRecipe : TuningRecipe
+{
+    /// <summary>Creates the defaults.</summary>
+    public ProbeRecipe()
+    {
+        Epochs = 3;
+        LearningRate = 5e-4;
+        SamplesPerStep = 8;
+    }
+
+    /// <summary>Share of the training samples that make the probe sample.</summary>
+    public double Fraction { get; init; } = 0.01;
+
+    /// <summary>Fewest samples in the probe sample; a smaller corpus gives all it has.</summary>
+    public int MinimumSamples { get; init; } = 100;
+}
+
+/// <summary>How losses are measured.</summary>
+public sealed record ScoreRecipe
+{
+    /// <summary>Most padded tokens in one forward pass; bounds memory, changes no loss.</summary>
+    public int TokensPerBatch { get; init; } = 8192;
+
+    /// <summary>Where ONNX Runtime computes: <c>auto</c>, <c>cpu</c> or <c>cuda</c>.</summary>
+    public string Device { get; init; } = "auto";
+
+    /// <summary>Samples written at a time; a killed run repeats at most one such shard.</summary>
+    public int SamplesPerShard { get; init; } = 1024;
+}
+
+/// <summary>Which rule decides the roles that are tuned with. The other one is computed and reported as well.</summary>
+public enum RuleKind
+{
+    /// <summary>Probe less aligned control, against a margin.</summary>
+    Control,
+
+    /// <summary>Probe less base, against 0 (arXiv:2412.14780).</summary>
+    Paper,
+}
+
+/// <summary>How a loss difference becomes a role.</summary>
+public sealed record RuleRecipe
+{
+    /// <summary>The rule.</summary>
+    public RuleKind Kind { get; init; } = RuleKind.Control;
+
+    /// <summary>Dead zone of the control rule, in nats: boilerplate where the difference is at most this.</summary>
+    public double Margin { get; init; } = 0.1;
+}
+
+/// <summary>One way of fine-tuning the base model on the whole corpus.</summary>
+public enum TuneArm
+{
+    /// <summary>Every response token alike.</summary>
+    Sft,
+
+    /// <summary>Weight moved to the group of roles with the larger loss.</summary>
+    Rft,
+}
+
+/// <summary>How the base model is fine-tuned at the end.</summary>
+public sealed record TuneRecipe : TuningRecipe
+{
+    /// <summary>Creates the defaults.</summary>
+    public TuneRecipe()
+    {
+        Epochs = 1;
+        LearningRate = 2e-4;
+        SamplesPerStep = 16;
+    }
+
+    /// <summary>What is trained; empty stops the run after classification.</summary>
+    public IReadOnlyList<TuneArm> Arms { get; init; } = [TuneArm.Sft, TuneArm.Rft];
+
+    /// <summary>τ of the RFT loss, in nats.</summary>
+    public double Temperature { get; init; } = 1.0;
+}
+
+/// <summary>Defaults that more than one place needs.</summary>
+public static class RecipeDefaults
+{
+    /// <summary>The chat layout for models without a template of their own.</summary>
+    public const string Layout = "plain";
+
+    /// <summary>The chat layouts there are.</summary>
+    public static readonly IReadOnlyList<string> Layouts = ["plain", "chatml", "llama3", "mistral"];
+
+    /// <summary>Where scoring can run.</summary>
+    public static readonly IReadOnlyList<string> Devices = ["auto", "cpu", "cuda"];
+}
