@@ -1,0 +1,306 @@
+using System.Runtime.InteropServices;
+using Shad.Core.Tuning;
+using Shad.Models.Configuration;
+using Shad.Models.Weights;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Shad.Sidecar.Modules;
+
+/// <summary>
+/// The values of a decoder. All tuned parameters lie in one float32 buffer and their gradients in another of the same layout, so
+/// that an optimizer step is a few operations on long vectors instead of many on small tensors; frozen parameters lie in a third.
+/// </summary>
+/// <remarks>
+/// Layout of the tuned buffer, chosen so that each of the ranges below is contiguous:
+/// <code>
+/// | untied head | projections | biases | tied embedding | norms | untied embedding |
+/// |&lt;------- decays ---------&gt;|
+/// |&lt;----------- has a bfloat16 copy ------------------&gt;|
+///               |&lt;- gradient arrives in bfloat16 -&gt;|
+/// </code>
+/// The head's gradient is computed outside of autograd (<see cref="HeadLoss"/>) and added in float32.
+/// </remarks>
+public sealed class DecoderParameters : IDisposable
+{
+    private readonly List<ParameterBlock> blocks = [];
+    private readonly List<IDisposable> owned = [];
+    private readonly Dictionary<string, Tensor> byName = [];
+    private readonly TunePrecision precision;
+    private Tensor? halfValues;
+    private Tensor? halfGradient;
+    private long halfGradientStart;
+
+    /// <summary>Allocates the parameters of a model; their values are undefined until <see cref="Load"/>.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="tuned">What is tuned.</param>
+    /// <param name="precision">Number format of the matrix products.</param>
+    /// <param name="device">Where the values live.</param>
+    public DecoderParameters(DecoderConfig config, TunedPart tuned, TunePrecision precision, Device device)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(tuned);
+        Config = config;
+        this.precision = precision;
+        bool all = tuned.LastLayers is null;
+        Embedding = Add(ParameterKind.Embedding, all, new ParameterPart(TensorNames.Embedding, [config.VocabularySize, config.HiddenSize]));
+        Layers = new LayerParameters[config.LayerCount];
+        for (int i = 0; i < Layers.Length; i++) Layers[i] = AddLayer(i, tuned.Includes(i, config.LayerCount));
+        FinalNorm = Add(ParameterKind.Norm, true, new ParameterPart(TensorNames.FinalNorm, [config.HiddenSize]));
+        Head = config.TiedHead
+            ? Embedding
+            : Add(ParameterKind.Matrix, true, new ParameterPart(TensorNames.Head, [config.VocabularySize, config.HiddenSize]));
+        Allocate(device);
+    }
+
+    /// <summary>The model.</summary>
+    public DecoderConfig Config { get; }
+
+    /// <summary>Token embedding, <c>[V,H]</c>.</summary>
+    public ParameterBlock Embedding { get; }
+
+    /// <summary>The layers, <c>[L]</c>.</summary>
+    internal LayerParameters[] Layers { get; }
+
+    /// <summary>Scale of the last norm, <c>[H]</c>.</summary>
+    public ParameterBlock FinalNorm { get; }
+
+    /// <summary>LM head, <c>[V,H]</c>: the very same block as <see cref="Embedding"/> where the head is tied.</summary>
+    public ParameterBlock Head { get; }
+
+    /// <summary>All tuned values, float32 <c>[P]</c>.</summary>
+    public Tensor Values { get; private set; } = null!;
+
+    /// <summary>Their gradient, float32 <c>[P]</c>.</summary>
+    public Tensor Gradient { get; private set; } = null!;
+
+    /// <summary>Leading values of <see cref="Values"/> on which weight decay acts.</summary>
+    public long DecayedCount { get; private set; }
+
+    /// <summary>Tuned parameters, <c>P</c>.</summary>
+    public long TunedCount { get; private set; }
+
+    /// <summary>All parameters.</summary>
+    public long TotalCount { get; private set; }
+
+    /// <summary>The blocks, in the order of the model.</summary>
+    public IReadOnlyList<ParameterBlock> Blocks => blocks;
+
+    /// <summary>Names of the Hugging Face tensors, in the order of the model.</summary>
+    public IEnumerable<ParameterPart> Parts => blocks.SelectMany(static block => block.Parts);
+
+    /// <summary>The float32 values of a Hugging Face tensor; a view, not a copy.</summary>
+    public Tensor this[string name] => byName[name];
+
+    /// <summary>Reads all values from a model's weights, one tensor at a time.</summary>
+    public void Load(ModelWeights weights)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        foreach (var part in Parts) TensorMemory.Write(byName[part.Name], weights.ReadFloat32(part.Name));
+        foreach (var block in blocks)
+        {
+            if (block is { IsTuned: false, Half: { } half }) half.copy_(block.Master);
+        }
+
+        RefreshHalf();
+    }
+
+    /// <summary>Brings the bfloat16 copies up to date after <see cref="Values"/> changed.</summary>
+    public void RefreshHalf()
+    {
+        if (halfValues is null) return;
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        halfValues.copy_(Values.narrow(0, 0, halfValues.shape[0]));
+    }
+
+    /// <summary>Adds the gradients that arrived in bfloat16 since the last call to <see cref="Gradient"/>.</summary>
+    public void CollectHalfGradient()
+    {
+        if (halfGradient is null) return;
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        Gradient.narrow(0, halfGradientStart, halfGradient.shape[0]).add_(halfGradient);
+        halfGradient.zero_();
+    }
+
+    /// <summary>Sets every gradient to zero.</summary>
+    public void ClearGradient()
+    {
+        using var quiet = no_grad();
+        Gradient.zero_();
+        halfGradient?.zero_();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var tensor in owned) tensor.Dispose();
+        owned.Clear();
+    }
+
+    private LayerParameters AddLayer(int index, bool tuned)
+    {
+        var names = TensorNames.Layer(index);
+        long hidden = Config.HiddenSize, inner = Config.IntermediateSize;
+        long queries = (long)Config.AttentionHeads * Config.HeadSize, keys = (long)Config.KeyValueHeads * Config.HeadSize;
+        ParameterBlock Block(ParameterKind kind, params ParameterPart[] parts) => Add(kind, tuned, parts);
+
+        return new LayerParameters
+        {
+            InputNorm = Block(ParameterKind.Norm, new ParameterPart(names.InputNorm, [hidden])),
+            QueryKeyValue = Block(
+                ParameterKind.Matrix,
+                new(names.Query.Weight, [queries, hidden]),
+                new(names.Key.Weight, [keys, hidden]),
+                new(names.Value.Weight, [keys, hidden])),
+            QueryKeyValueBias = Config.QueryKeyValueBias
+                ? Block(
+                    ParameterKind.Bias,
+                    new(names.Query.Bias, [queries]), new(names.Key.Bias, [keys]), new(names.Value.Bias, [keys]))
+                : null,
+            QueryNorm = Config.QueryKeyNorm ? Block(ParameterKind.Norm, new ParameterPart(names.QueryNorm, [Config.HeadSize])) : null,
+            KeyNorm = Config.QueryKeyNorm ? Block(ParameterKind.Norm, new ParameterPart(names.KeyNorm, [Config.HeadSize])) : null,
+            Output = Block(ParameterKind.Matrix, new ParameterPart(names.Output.Weight, [hidden, queries])),
+            OutputBias = Config.OutputBias ? Block(ParameterKind.Bias, new ParameterPart(names.Output.Bias, [hidden])) : null,
+            PostAttentionNorm = Block(ParameterKind.Norm, new ParameterPart(names.PostAttentionNorm, [hidden])),
+            GateUp = Block(
+                ParameterKind.Matrix, new(names.Gate.Weight, [inner, hidden]), new(names.Up.Weight, [inner, hidden])),
+            GateUpBias = Config.MlpBias
+                ? Block(ParameterKind.Bias, new(names.Gate.Bias, [inner]), new(names.Up.Bias, [inner]))
+                : null,
+            Down = Block(ParameterKind.Matrix, new ParameterPart(names.Down.Weight, [hidden, inner])),
+            DownBias = Config.MlpBias ? Block(ParameterKind.Bias, new ParameterPart(names.Down.Bias, [hidden])) : null,
+            IsTuned = tuned,
+        };
+    }
+
+    private ParameterBlock Add(ParameterKind kind, bool tuned, params ParameterPart[] parts)
+    {
+        var block = new ParameterBlock(kind, tuned, parts);
+        blocks.Add(block);
+        return block;
+    }
+
+    private void Allocate(Device device)
+    {
+        bool half = precision == TunePrecision.BFloat16;
+        var tuned = blocks.Where(static block => block.IsTuned).OrderBy(Place).ToList();
+        var frozen = blocks.Where(static block => !block.IsTuned).ToList();
+        TunedCount = tuned.Sum(static block => block.ElementCount);
+        TotalCount = TunedCount + frozen.Sum(static block => block.ElementCount);
+        DecayedCount = tuned.Where(static block => block.Kind == ParameterKind.Matrix).Sum(static block => block.ElementCount);
+
+        Values = Own(zeros(TunedCount, float32, device));
+        Gradient = Own(zeros(TunedCount, float32, device));
+        View(tuned, Values, static (block, view) => block.Master = view);
+        View(tuned, Gradient, static (block, view) => block.Gradient = view);
+        if (frozen.Count > 0)
+        {
+            var values = Own(zeros(TotalCount - TunedCount, float32, device));
+            View(frozen, values, static (block, view) => block.Master = view);
+        }
+
+        var inHalfProducts = tuned.Where(HasHalf).ToList();
+        var halfGradients = inHalfProducts.Where(block => block != Head && block != Embedding).ToList();
+        if (half)
+        {
+            halfValues = Own(zeros(inHalfProducts.Sum(static block => block.ElementCount), bfloat16, device));
+            View(inHalfProducts, halfValues, static (block, view) => block.Half = view);
+            foreach (var block in frozen.Where(HasHalf)) block.Half = Own(zeros(block.Shape, bfloat16, device));
+            halfGradientStart = Head.Kind == ParameterKind.Matrix ? Head.ElementCount : 0;
+            halfGradient = Own(zeros(halfGradients.Sum(static block => block.ElementCount), bfloat16, device));
+            View(halfGradients, halfGradient, static (block, view) => block.Half!.requires_grad_().grad = view);
+        }
+
+        foreach (var block in tuned)
+        {
+            // The head's gradient does not pass through autograd; a projection's arrives at its copy, if it has one.
+            bool reached = block == Embedding || (block != Head && !(half && halfGradients.Contains(block)));
+            if (reached) block.Master.requires_grad_().grad = block.Gradient!;
+        }
+
+        foreach (var block in blocks)
+        {
+            long row = 0;
+            foreach (var part in block.Parts)
+            {
+                using var detached = block.Master.detach();
+                byName[part.Name] = Own(detached.narrow(0, row, part.Shape[0]));
+                row += part.Shape[0];
+            }
+        }
+    }
+
+    /// <summary>The place of a tuned block in the layout of the remarks above.</summary>
+    private int Place(ParameterBlock block) => block.Kind switch
+    {
+        ParameterKind.Matrix => block == Head ? 0 : 1,
+        ParameterKind.Bias => 2,
+        ParameterKind.Embedding => Config.TiedHead ? 3 : 5,
+        _ => 4,
+    };
+
+    private bool HasHalf(ParameterBlock block) =>
+        block.Kind is ParameterKind.Matrix or ParameterKind.Bias || (block == Embedding && Config.TiedHead);
+
+    private void View(IEnumerable<ParameterBlock> members, Tensor buffer, Action<ParameterBlock, Tensor> assign)
+    {
+        long start = 0;
+        foreach (var block in members)
+        {
+            using var slice = buffer.narrow(0, start, block.ElementCount);
+            assign(block, Own(slice.view(block.Shape)));
+            start += block.ElementCount;
+        }
+    }
+
+    private Tensor Own(Tensor tensor)
+    {
+        var kept = tensor.DetachFromDisposeScope();
+        owned.Add(kept);
+        return kept;
+    }
+}
+
+/// <summary>Which parameters a tune changes.</summary>
+/// <param name="LastLayers">Only the last k layers, the final norm and an untied head; null means every parameter.</param>
+public sealed record TunedPart(int? LastLayers = null)
+{
+    /// <summary>True where a layer is tuned.</summary>
+    public bool Includes(int layer, int layerCount) => LastLayers is not { } last || layer >= layerCount - last;
+}
+
+/// <summary>The parameters of one layer.</summary>
+internal sealed class LayerParameters
+{
+    public required ParameterBlock InputNorm { get; init; }
+
+    /// <summary><c>[(heads + 2 · KV heads) · D, H]</c>.</summary>
+    public required ParameterBlock QueryKeyValue { get; init; }
+
+    public ParameterBlock? QueryKeyValueBias { get; init; }
+
+    public ParameterBlock? QueryNorm { get; init; }
+
+    public ParameterBlock? KeyNorm { get; init; }
+
+    public required ParameterBlock Output { get; init; }
+
+    public ParameterBlock? OutputBias { get; init; }
+
+    public required ParameterBlock PostAttentionNorm { get; init; }
+
+    /// <summary><c>[2 · intermediate, H]</c>.</summary>
+    public required ParameterBlock GateUp { get; init; }
+
+    public ParameterBlock? GateUpBias { get; init; }
+
+    public required ParameterBlock Down { get; init; }
+
+    public ParameterBlock? DownBias { get; init; }
+
+    public required bool IsTuned { get; init; }
+}

@@ -1,0 +1,67 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Shad.Sidecar.Modules;
+
+/// <summary>What a parameter is, as far as optimizer and number format care.</summary>
+public enum ParameterKind
+{
+    /// <summary>Weight of a linear projection: takes part in bf16 products, decays.</summary>
+    Matrix,
+
+    /// <summary>Bias of a linear projection: takes part in bf16 products, does not decay.</summary>
+    Bias,
+
+    /// <summary>Embedding matrix: looked up in float32, does not decay.</summary>
+    Embedding,
+
+    /// <summary>Scale of a norm: float32, does not decay.</summary>
+    Norm,
+}
+
+/// <summary>
+/// One tensor of the computation: a Hugging Face tensor, or several that are used in one matrix product (query, key and value;
+/// gate and up) and therefore lie one below the other in memory.
+/// </summary>
+public sealed class ParameterBlock
+{
+    internal ParameterBlock(ParameterKind kind, bool isTuned, IReadOnlyList<ParameterPart> parts)
+    {
+        Kind = kind;
+        IsTuned = isTuned;
+        Parts = parts;
+        long[] shape = [.. parts[0].Shape];
+        for (int i = 1; i < parts.Count; i++) shape[0] += parts[i].Shape[0];
+        Shape = shape;
+        ElementCount = shape.Aggregate(1L, static (product, size) => product * size);
+    }
+
+    /// <summary>What it is.</summary>
+    public ParameterKind Kind { get; }
+
+    /// <summary>True where the tune changes it.</summary>
+    public bool IsTuned { get; }
+
+    /// <summary>The Hugging Face tensors it is made of, stacked along dimension 0.</summary>
+    public IReadOnlyList<ParameterPart> Parts { get; }
+
+    /// <summary>Shape of the stack.</summary>
+    public long[] Shape { get; }
+
+    /// <summary>Number of values.</summary>
+    public long ElementCount { get; }
+
+    /// <summary>The float32 values; a view of the parameters' flat buffer.</summary>
+    public Tensor Master { get; internal set; } = null!;
+
+    /// <summary>The bfloat16 copy for matrix products; null in a float32 tune and for what never takes part in them.</summary>
+    public Tensor? Half { get; internal set; }
+
+    /// <summary>The float32 gradient; null where not tuned.</summary>
+    public Tensor? Gradient { get; internal set; }
+}
+
+/// <summary>A Hugging Face tensor within a <see cref="ParameterBlock"/>.</summary>
+/// <param name="Name">Its name in the model's file.</param>
+/// <param name="Shape">Its shape.</param>
+public sealed record ParameterPart(string Name, long[] Shape);

@@ -1,0 +1,121 @@
+using Shad.Core.Samples;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Shad.Sidecar.Modules;
+
+/// <summary>
+/// Samples that go through the model together. Their tokens lie end to end (<c>T</c> tokens, none of them padding), so that
+/// every layer but attention does no work for padding; attention alone pads, to the right, to the longest sample.
+/// </summary>
+/// <remarks>
+/// The shift by one, for a sample of five tokens whose last two are the response:
+/// <code>
+/// index      0    1    2    3    4
+/// input_ids  a    b    c    D    E
+/// labels     .    .    .    D    E
+/// row             .    2    3          the hidden states that score D and E: targets are at row + 1
+/// </code>
+/// </remarks>
+public sealed class TokenBatch : IDisposable
+{
+    private readonly int[] lengths;
+
+    /// <summary>Packs samples.</summary>
+    /// <param name="samples">At least one sample.</param>
+    /// <param name="device">Where the tensors go.</param>
+    public TokenBatch(IReadOnlyList<TokenizedSample> samples, Device device)
+    {
+        ArgumentNullException.ThrowIfNull(samples);
+        Samples = samples;
+        lengths = [.. samples.Select(static sample => sample.Length)];
+        TokenCount = lengths.Sum();
+        MaximumLength = lengths.Max();
+
+        var ids = new long[TokenCount];
+        var rows = new List<long>();
+        var targets = new List<long>();
+        int start = 0;
+        foreach (var sample in samples)
+        {
+            for (int i = 0; i < sample.Length; i++)
+            {
+                ids[start + i] = sample.InputIds[i];
+                if (!sample.IsTarget(i)) continue;
+                rows.Add(start + i - 1);
+                targets.Add(sample.InputIds[i]);
+            }
+
+            start += sample.Length;
+        }
+
+        TargetCount = targets.Count;
+        InputIds = tensor(ids, device: device).DetachFromDisposeScope();
+        TargetRows = tensor(rows.ToArray(), device: device).DetachFromDisposeScope();
+        TargetIds = tensor(targets.ToArray(), device: device).DetachFromDisposeScope();
+    }
+
+    /// <summary>The samples, in the order in which they are packed.</summary>
+    public IReadOnlyList<TokenizedSample> Samples { get; }
+
+    /// <summary>Tokens, <c>T</c>.</summary>
+    public int TokenCount { get; }
+
+    /// <summary>Response tokens, <c>N</c>.</summary>
+    public int TargetCount { get; }
+
+    /// <summary>Length of the longest sample, <c>S</c>.</summary>
+    public int MaximumLength { get; }
+
+    /// <summary>Token ids, int64 <c>[T]</c>.</summary>
+    public Tensor InputIds { get; }
+
+    /// <summary>The rows of <c>[T]</c> whose logits score a target: the position before it. int64 <c>[N]</c>.</summary>
+    public Tensor TargetRows { get; }
+
+    /// <summary>The targets, int64 <c>[N]</c>.</summary>
+    public Tensor TargetIds { get; }
+
+    /// <summary>Spreads rows of packed tokens over padded sequences: <c>[T,W]</c> → <c>[B,S,W]</c>, zeros behind each sample's end.</summary>
+    public Tensor Pad(Tensor packed)
+    {
+        ArgumentNullException.ThrowIfNull(packed);
+        long width = packed.shape[1];
+        if (IsRectangular) return packed.view(lengths.Length, MaximumLength, width);
+
+        var parts = new List<Tensor>(2 * lengths.Length);
+        long start = 0;
+        var zeros = torch.zeros([MaximumLength, width], packed.dtype, packed.device);
+        foreach (int length in lengths)
+        {
+            parts.Add(packed.narrow(0, start, length));
+            if (length < MaximumLength) parts.Add(zeros.narrow(0, 0, MaximumLength - length));
+            start += length;
+        }
+
+        return cat(parts, 0).view(lengths.Length, MaximumLength, width);
+    }
+
+    /// <summary>The inverse of <see cref="Pad"/>: <c>[B,S,W]</c> → <c>[T,W]</c>, without what stands behind each sample's end.</summary>
+    public Tensor Unpad(Tensor padded)
+    {
+        ArgumentNullException.ThrowIfNull(padded);
+        long width = padded.shape[2];
+        var flat = padded.reshape(-1, width);
+        if (IsRectangular) return flat;
+
+        var parts = new Tensor[lengths.Length];
+        for (int i = 0; i < parts.Length; i++) parts[i] = flat.narrow(0, (long)i * MaximumLength, lengths[i]);
+        return cat(parts, 0);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        InputIds.Dispose();
+        TargetRows.Dispose();
+        TargetIds.Dispose();
+    }
+
+    private bool IsRectangular => (long)lengths.Length * MaximumLength == TokenCount;
+}

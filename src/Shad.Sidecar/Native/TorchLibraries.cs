@@ -1,0 +1,109 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+using TorchSharp;
+
+namespace Shad.Sidecar.Native;
+
+/// <summary>Loads libtorch and TorchSharp's native library, repaired where the host needs it, before TorchSharp is first used.</summary>
+public static class TorchLibraries
+{
+    private static readonly Lock Gate = new();
+    private static bool loaded;
+
+    /// <summary>
+    /// Loads the libraries from <paramref name="folder"/>. Does nothing on a second call, and nothing on systems other than
+    /// Linux, where TorchSharp finds its libraries itself.
+    /// </summary>
+    /// <param name="folder">Folder that holds libtorch; null is that of the running program.</param>
+    /// <exception cref="Core.Errors.ShadException">A library is missing or does not load.</exception>
+    public static void Load(string? folder = null)
+    {
+        lock (Gate)
+        {
+            if (loaded) return;
+            if (OperatingSystem.IsLinux()) LoadOnLinux(folder ?? AppContext.BaseDirectory);
+            loaded = true;
+        }
+    }
+
+    /// <summary>Where repaired copies are kept: <c>$XDG_CACHE_HOME/shad</c>, <c>~/.cache/shad</c>, or a folder of the temporary
+    /// directory where neither can be written.</summary>
+    public static string CacheFolder()
+    {
+        string? cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
+        if (string.IsNullOrEmpty(cache) || !Path.IsPathRooted(cache))
+        {
+            string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+            cache = home.Length > 0 ? Path.Combine(home, ".cache") : null;
+        }
+
+        if (cache is not null)
+        {
+            string folder = Path.Combine(cache, "shad", "native");
+            try
+            {
+                Directory.CreateDirectory(folder);
+                string probe = Path.Combine(folder, $".write-{Environment.ProcessId}");
+                File.WriteAllBytes(probe, []);
+                File.Delete(probe);
+                return folder;
+            }
+            catch (Exception unwritable) when (unwritable is IOException or UnauthorizedAccessException)
+            {
+                // Falls through to the temporary directory, which is private to this run.
+            }
+        }
+
+        // A fixed name in a directory that others can write to would let them put their library there.
+        return Directory.CreateTempSubdirectory("shad-native-").FullName;
+    }
+
+    private static void LoadOnLinux(string folder)
+    {
+        var handles = new Dictionary<string, nint>();
+        // In the order of their dependencies: each finds the ones before it by the name in its own NEEDED entries.
+        string[] names = ["c10", "torch_cpu", "c10_cuda", "torch_cuda", "torch"];
+        foreach (string name in names)
+        {
+            string path = Path.Combine(folder, $"lib{name}.so");
+            if (File.Exists(path)) handles[name] = LoadLibrary(path);
+            else if (!name.EndsWith("cuda", StringComparison.Ordinal)) throw SidecarErrors.LibraryMissing(path);
+        }
+
+        string torchSharp = Path.Combine(folder, "libLibTorchSharp.so");
+        if (!File.Exists(torchSharp)) throw SidecarErrors.LibraryMissing(torchSharp);
+        if (!HostHasNewSymbol())
+        {
+            try
+            {
+                torchSharp = LibStdCxxRepair.RepairedCopy(torchSharp, CacheFolder());
+            }
+            catch (Exception failed) when (failed is IOException or UnauthorizedAccessException or InvalidDataException)
+            {
+                throw SidecarErrors.LibraryNotRepaired(torchSharp, failed);
+            }
+        }
+
+        handles["LibTorchSharp"] = LoadLibrary(torchSharp);
+        NativeLibrary.SetDllImportResolver(
+            typeof(torch).Assembly,
+            (name, _, _) => handles.TryGetValue(name, out nint handle) ? handle : 0);
+    }
+
+    /// <summary>True where the host's libstdc++ has <see cref="LibStdCxxRepair.NewSymbol"/>, which came with the version asked for.</summary>
+    private static bool HostHasNewSymbol() =>
+        NativeLibrary.TryLoad("libstdc++.so.6", Assembly.GetExecutingAssembly(), DllImportSearchPath.SafeDirectories, out nint library)
+        && NativeLibrary.TryGetExport(library, LibStdCxxRepair.NewSymbol, out _);
+
+    private static nint LoadLibrary(string path)
+    {
+        try
+        {
+            return NativeLibrary.Load(path);
+        }
+        catch (Exception failed) when (failed is DllNotFoundException or BadImageFormatException)
+        {
+            throw SidecarErrors.LibraryNotLoaded(path, failed);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+using Shad.Core.Samples;
+
+namespace Shad.Sidecar.Objectives;
+
+/// <summary>The targets of an optimizer step, sample after sample, <c>[N]</c>.</summary>
+public sealed class StepTargets
+{
+    /// <summary>Gathers the targets of samples.</summary>
+    public StepTargets(IReadOnlyList<TokenizedSample> samples)
+    {
+        ArgumentNullException.ThrowIfNull(samples);
+        int count = samples.Sum(static sample => sample.TargetCount);
+        Roles = new TokenRole?[count];
+        Weights = new float[count];
+        int at = 0;
+        foreach (var sample in samples)
+        {
+            for (int i = 0; i < sample.Length; i++)
+            {
+                if (!sample.IsTarget(i)) continue;
+                Roles[at] = sample.Roles?[i];
+                Weights[at] = sample.Weights?[i] ?? 1;
+                at++;
+            }
+        }
+    }
+
+    /// <summary>Number of targets, <c>N</c>.</summary>
+    public int Count => Roles.Length;
+
+    /// <summary>Role of each target, null where unknown.</summary>
+    public TokenRole?[] Roles { get; }
+
+    /// <summary>Weight of each target, 1 where the sample has none.</summary>
+    public float[] Weights { get; }
+}

@@ -1,0 +1,20 @@
+using Shad.Core.Tuning;
+
+namespace Shad.Sidecar.Objectives;
+
+/// <summary>The objectives by the name a job gives them.</summary>
+public static class TuneObjectives
+{
+    /// <summary>The objective of a job.</summary>
+    public static ITuneObjective For(TuneJob job)
+    {
+        ArgumentNullException.ThrowIfNull(job);
+        return job.Objective switch
+        {
+            TuneObjective.Sft => new SftObjective(),
+            TuneObjective.Rft => new RftObjective(job.Temperature),
+            TuneObjective.Weighted => new WeightedObjective(),
+            _ => throw SidecarErrors.JobValue("objective", job.Objective, "sft, rft or weighted"),
+        };
+    }
+}

@@ -1,0 +1,32 @@
+using Shad.Core.Samples;
+
+namespace Shad.Sidecar.Tuning;
+
+/// <summary>Cuts samples into batches that go through the model at once.</summary>
+public static class MicroBatches
+{
+    /// <summary>Samples from the longest to the shortest; those of one length keep their order.</summary>
+    public static TokenizedSample[] LongestFirst(IEnumerable<TokenizedSample> samples) =>
+        [.. samples.OrderByDescending(static sample => sample.Length)];
+
+    /// <summary>
+    /// Consecutive ranges of samples, each at most <paramref name="tokens"/> long when padded to its longest sample; a longer
+    /// sample goes alone.
+    /// </summary>
+    /// <param name="samples">Longest first.</param>
+    /// <param name="tokens">Most padded tokens.</param>
+    public static IReadOnlyList<Range> Cut(IReadOnlyList<TokenizedSample> samples, int tokens)
+    {
+        ArgumentNullException.ThrowIfNull(samples);
+        var ranges = new List<Range>();
+        for (int start = 0; start < samples.Count;)
+        {
+            int most = Math.Max(1, tokens / samples[start].Length);
+            int end = Math.Min(samples.Count, start + most);
+            ranges.Add(start..end);
+            start = end;
+        }
+
+        return ranges;
+    }
+}
