@@ -16,7 +16,9 @@ namespace Shad.Data.Corpora;
 /// </remarks>
 public static class TokenizedSampleReader
 {
-    /// <summary>Reads a <c>.jsonl</c> file, also as <c>.jsonl.gz</c> or <c>.jsonl.zst</c>.</summary>
+    private static readonly HashSet<string> Columns = ["id", "input_ids", "labels", "weight", "role"];
+
+    /// <summary>Reads a file: <c>.jsonl</c> or <c>.json</c>, also with <c>.gz</c> or <c>.zst</c>, or <c>.parquet</c>.</summary>
     /// <param name="path">The file.</param>
     /// <param name="vocabularySize">Token ids must be below it, where given.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
@@ -25,11 +27,9 @@ public static class TokenizedSampleReader
         string path, int? vocabularySize = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        if (InputFile.FormatOf(path) != InputFormat.JsonLines)
-            throw FileErrors.UnknownEnding(path, ".jsonl, also with .gz or .zst");
-        var row = new TokenizedRowBuilder(vocabularySize);
-        using var lines = new LineReader(path);
-        while (await lines.ReadAsync(cancellationToken).ConfigureAwait(false))
-            yield return row.Read(lines.Line.Span, new RowSource(path, lines.LineNumber));
+        var parser = new TokenizedRowParser(vocabularySize);
+        using var rows = JsonRowReader.Open(path, Columns);
+        while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+            yield return parser.Read(rows.Row.Span, new RowSource(path, rows.Number));
     }
 }

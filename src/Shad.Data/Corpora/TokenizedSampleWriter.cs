@@ -1,6 +1,3 @@
-using System.Buffers;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using Shad.Core.Errors;
 using Shad.Core.Samples;
 using Shad.Data.Files;
@@ -13,22 +10,9 @@ namespace Shad.Data.Corpora;
 /// </summary>
 public sealed class TokenizedSampleWriter : IDisposable
 {
-    private const int FlushBytes = 1 << 18;
-    private static readonly JsonWriterOptions Options = new()
-    {
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        SkipValidation = true,
-    };
+    private readonly JsonLineWriter _lines;
 
-    private readonly AtomicFile _file;
-    private readonly ArrayBufferWriter<byte> _buffer = new(FlushBytes + (1 << 16));
-    private readonly Utf8JsonWriter _json;
-
-    private TokenizedSampleWriter(AtomicFile file)
-    {
-        _file = file;
-        _json = new Utf8JsonWriter(_buffer, Options);
-    }
+    private TokenizedSampleWriter(JsonLineWriter lines) => _lines = lines;
 
     /// <summary>Samples written so far.</summary>
     public long Count { get; private set; }
@@ -39,7 +23,7 @@ public sealed class TokenizedSampleWriter : IDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (!path.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase)) throw FileErrors.UnknownEnding(path, ".jsonl");
-        return new TokenizedSampleWriter(AtomicFile.Create(path));
+        return new TokenizedSampleWriter(new JsonLineWriter(path));
     }
 
     /// <summary>Writes all samples and completes the file.</summary>
@@ -53,78 +37,39 @@ public sealed class TokenizedSampleWriter : IDisposable
     }
 
     /// <summary>Writes one sample.</summary>
+    /// <exception cref="ArgumentException">A weight of a response token is not finite or negative.</exception>
     /// <exception cref="ShadException">The file cannot be written, as on a full disk; nothing of it remains.</exception>
     public void Write(TokenizedSample sample)
     {
         ArgumentNullException.ThrowIfNull(sample);
-        _json.WriteStartObject();
-        _json.WriteString("id"u8, sample.Id);
-        WriteIntegers("input_ids"u8, sample.InputIds);
-        WriteIntegers("labels"u8, sample.Labels);
+        var json = _lines.Json;
+        json.WriteStartObject();
+        json.WriteString("id"u8, sample.Id);
+        _lines.WriteIntegers("input_ids"u8, sample.InputIds);
+        _lines.WriteIntegers("labels"u8, sample.Labels);
         if (sample.Weights is { } weights)
         {
-            _json.WriteStartArray("weight"u8);
+            json.WriteStartArray("weight"u8);
             for (int i = 0; i < weights.Length; i++)
             {
-                if (sample.IsTarget(i)) _json.WriteNumberValue(weights[i]);
-                else _json.WriteNullValue();
+                if (!sample.IsTarget(i)) json.WriteNullValue();
+                else if (float.IsFinite(weights[i]) && weights[i] >= 0) json.WriteNumberValue(weights[i]);
+                else throw new ArgumentException($"Sample '{sample.Id}': weight[{i}] is {weights[i]}.", nameof(sample));
             }
 
-            _json.WriteEndArray();
+            json.WriteEndArray();
         }
 
-        if (sample.Roles is { } roles)
-        {
-            _json.WriteStartArray("role"u8);
-            foreach (var role in roles)
-            {
-                if (role is { } known) _json.WriteNumberValue((int)known);
-                else _json.WriteNullValue();
-            }
-
-            _json.WriteEndArray();
-        }
-
-        _json.WriteEndObject();
-        _json.Flush();
-        _json.Reset();
-        _buffer.Write("\n"u8);
+        if (sample.Roles is { } roles) _lines.WriteRoles("role"u8, roles);
+        json.WriteEndObject();
+        _lines.EndRow();
         Count++;
-        if (_buffer.WrittenCount >= FlushBytes) FlushBuffer();
     }
 
     /// <summary>Finishes the file and gives it its name.</summary>
     /// <exception cref="ShadException">That failed, as on a full disk; nothing of it remains.</exception>
-    public void Complete()
-    {
-        FlushBuffer();
-        _file.Complete();
-    }
+    public void Complete() => _lines.Complete();
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        _json.Dispose();
-        _file.Dispose();
-    }
-
-    private void WriteIntegers(ReadOnlySpan<byte> name, int[] values)
-    {
-        _json.WriteStartArray(name);
-        foreach (int value in values) _json.WriteNumberValue(value);
-        _json.WriteEndArray();
-    }
-
-    private void FlushBuffer()
-    {
-        try
-        {
-            _file.Stream.Write(_buffer.WrittenSpan);
-            _buffer.ResetWrittenCount();
-        }
-        catch (IOException e)
-        {
-            throw _file.CannotWrite(e);
-        }
-    }
+    public void Dispose() => _lines.Dispose();
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Shad.Core.Errors;
 
 namespace Shad.Data.Files;
@@ -22,6 +23,15 @@ internal static class FileErrors
     internal static ShadException Damaged(string where, Exception inner) => new(
         "file.damaged", $"The file is damaged or cut short ({inner.Message.TrimEnd('.')})", where: where,
         expected: "a whole file of the kind its ending says", mend: "Copy or download it again", inner: inner);
+
+    internal static ShadException NotJsonArray(string path, long row, JsonException inner) => new(
+        "file.not_json_array",
+        $"The JSON array breaks off at element {row} (line {(inner.LineNumber ?? 0) + 1}, byte {(inner.BytePositionInLine ?? 0) + 1})",
+        where: path, expected: "one JSON array of objects", mend: "Mend the file, or convert it to JSON Lines", inner: inner);
+
+    internal static ShadException UnsupportedColumn(string path, string column, string type) => new(
+        "file.unsupported_column", $"The Parquet column '{column}' has the type {type}", where: path,
+        expected: "text, numbers, true/false, or lists and structs of these", mend: "Convert the column");
 
     internal static ShadException LineTooLong(string path, long line, int maximum) => new(
         "file.line_too_long", $"The line is longer than {maximum} bytes", where: $"{path}:{line}",

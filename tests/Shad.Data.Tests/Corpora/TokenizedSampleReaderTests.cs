@@ -110,7 +110,7 @@ internal sealed class TokenizedSampleReaderTests
     [TestCase("""{"input_ids":[1,2.5],"labels":[-100,2]}""", "corpus.wrong_type")]
     [TestCase("""{"input_ids":[1,99999999999],"labels":[-100,2]}""", "corpus.wrong_type")]
     [TestCase("""{"id":[],"input_ids":[1,2],"labels":[-100,2]}""", "corpus.wrong_type")]
-    [TestCase("""{"id":"\ud800","input_ids":[1,2],"labels":[-100,2]}""", "corpus.wrong_type")]
+    [TestCase("""{"id":"\ud800","input_ids":[1,2],"labels":[-100,2]}""", "corpus.not_text")]
     [TestCase("""{"input_ids":[],"labels":[]}""", "corpus.no_tokens")]
     [TestCase("""{"input_ids":[1,2],"labels":[-100]}""", "corpus.lengths_differ")]
     [TestCase("""{"input_ids":[1,2],"labels":[-100,3]}""", "corpus.label_mismatch")]
@@ -120,7 +120,7 @@ internal sealed class TokenizedSampleReaderTests
     [TestCase("""{"input_ids":[1,2],"labels":[-100,2],"weight":[1]}""", "corpus.lengths_differ")]
     [TestCase("""{"input_ids":[1,2],"labels":[-100,2],"weight":[1,null]}""", "corpus.bad_weight")]
     [TestCase("""{"input_ids":[1,2],"labels":[-100,2],"weight":[1,-1]}""", "corpus.bad_weight")]
-    [TestCase("""{"input_ids":[1,2],"labels":[-100,2],"weight":[1,1e99]}""", "corpus.bad_weight")]
+    [TestCase("""{"input_ids":[1,2],"labels":[-100,2],"weight":[1,1e99]}""", "corpus.wrong_type")]
     [TestCase("""{"input_ids":[1,2],"labels":[-100,2],"role":[null]}""", "corpus.lengths_differ")]
     [TestCase("""{"input_ids":[1,2],"labels":[-100,2],"role":[null,2]}""", "corpus.wrong_type")]
     public void A_wrong_row_is_an_error_with_file_and_line(string row, string code)

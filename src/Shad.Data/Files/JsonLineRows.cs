@@ -7,7 +7,7 @@ namespace Shad.Data.Files;
 /// Reads the lines of a UTF-8 file (decompressed by its ending) as bytes, one at a time, in a buffer that only grows to the
 /// longest line. A byte-order mark is skipped, <c>\r\n</c> ends a line as <c>\n</c> does, blank lines are passed over.
 /// </summary>
-internal sealed class LineReader : IDisposable
+internal sealed class JsonLineRows : JsonRowReader
 {
     /// <summary>Longest line accepted, bytes. Above it the file is taken not to be text.</summary>
     internal const int DefaultMaximumLine = 1 << 29;
@@ -20,25 +20,17 @@ internal sealed class LineReader : IDisposable
     private bool _atEnd;
 
     /// <exception cref="ShadException">The file is missing or cannot be opened.</exception>
-    internal LineReader(string path, int maximumLine = DefaultMaximumLine)
+    internal JsonLineRows(string path, int maximumLine = DefaultMaximumLine)
+        : base(path)
     {
-        Path = path;
         _maximumLine = maximumLine;
         _stream = InputFile.OpenDecompressed(path);
     }
 
-    internal string Path { get; }
-
-    /// <summary>The current line without its end; valid until the next call of <see cref="ReadAsync"/>.</summary>
-    internal ReadOnlyMemory<byte> Line { get; private set; }
-
-    /// <summary>1-based number of the current line, blank lines counted.</summary>
-    internal long LineNumber { get; private set; }
-
     /// <summary>Moves to the next line that is not blank.</summary>
     /// <returns>False at the end of the file.</returns>
     /// <exception cref="ShadException">The file cannot be read, is damaged, or a line is too long.</exception>
-    internal async ValueTask<bool> ReadAsync(CancellationToken cancellationToken)
+    internal override async ValueTask<bool> ReadAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -56,22 +48,22 @@ internal sealed class LineReader : IDisposable
             if (end < 0 && stop == _start) return false;
             var line = _buffer.AsMemory(_start, stop - _start);
             _start = end < 0 ? _filled : stop + 1;
-            LineNumber++;
-            if (LineNumber == 1 && line.Span.StartsWith("\uFEFF"u8)) line = line[3..];
+            Number++;
+            if (Number == 1 && line.Span.StartsWith("\uFEFF"u8)) line = line[3..];
             if (line.Span.IndexOfAnyExcept(" \t\r"u8) < 0) continue;
-            Line = line.Span[^1] == (byte)'\r' ? line[..^1] : line;
+            Row = line.Span[^1] == (byte)'\r' ? line[..^1] : line;
             return true;
         }
     }
 
-    public void Dispose()
+    public override void Dispose()
     {
         _stream.Dispose();
         if (_buffer.Length > 0) ArrayPool<byte>.Shared.Return(_buffer);
         _buffer = [];
         _start = _filled = 0;
         _atEnd = true;
-        Line = default;
+        Row = default;
     }
 
     /// <summary>Reads more bytes behind the unread ones, moving these to the front of the buffer.</summary>
@@ -80,7 +72,7 @@ internal sealed class LineReader : IDisposable
     {
         int moved = _start;
         int kept = _filled - _start;
-        if (kept > _maximumLine) throw FileErrors.LineTooLong(Path, LineNumber + 1, _maximumLine);
+        if (kept > _maximumLine) throw FileErrors.LineTooLong(Path, Number + 1, _maximumLine);
         if (kept > _buffer.Length / 2)
         {
             byte[] larger = ArrayPool<byte>.Shared.Rent(_buffer.Length * 2);
@@ -101,7 +93,7 @@ internal sealed class LineReader : IDisposable
             _filled += read;
             _atEnd = read == 0;
         }
-        catch (Exception e) when (InputFile.ErrorOf(e, Path, $"{Path}:{LineNumber + 1}") is { } error)
+        catch (Exception e) when (InputFile.ErrorOf(e, Path, $"{Path}:{Number + 1}") is { } error)
         {
             throw error;
         }
