@@ -43,6 +43,10 @@ public readonly record struct CorpusDigestOptions()
 /// </remarks>
 public sealed class CorpusDigest
 {
+    /// <summary>How the samples shown were chosen, to follow "60 of 1,150 samples are shown, ".</summary>
+    public const string SampleRule =
+        "drawn from the corpus by a hash of their names and spread evenly from the highest to the lowest share of boilerplate";
+
     private readonly CorpusDigestOptions _options;
     private readonly PhraseCounter _phrases = new();
     private readonly SpanRanker _spans;
