@@ -42,10 +42,12 @@ public sealed class ModelFolder : IDisposable
         string configPath = System.IO.Path.Combine(path, DecoderConfigReader.FileName);
         if (!File.Exists(configPath)) throw ModelErrors.FileMissing(configPath, foundInstead: null);
 
+        // The config first: an unsupported model is told as such, whatever state its weights are in.
+        DecoderConfig stated = DecoderConfigReader.ReadAsStated(configPath);
         ModelWeights weights = ModelWeights.Open(path);
         try
         {
-            DecoderConfig config = DecoderConfigReader.Read(configPath, weights.Tensors.ContainsKey(TensorNames.Head));
+            DecoderConfig config = DecoderConfigReader.WithHead(stated, weights.Tensors.ContainsKey(TensorNames.Head), configPath);
             TensorLayout.Check(config, weights.Tensors, path);
             return new ModelFolder(path, config, weights);
         }

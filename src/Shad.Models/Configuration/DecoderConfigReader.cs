@@ -18,7 +18,10 @@ public static class DecoderConfigReader
     // Far beyond any model; keeps a hostile config from making us list billions of tensors.
     private const int MostLayers = 4096;
 
+    // Defaults of MistralConfig, Qwen2Config and Qwen3Config in transformers.
     private const double DefaultTheta = 10_000;
+    private const int DefaultWindow = 4096;
+    private const int DefaultFullAttentionLayers = 28;
 
     /// <summary>Reads a config.</summary>
     /// <param name="path">The file.</param>
@@ -31,8 +34,7 @@ public static class DecoderConfigReader
     {
         ArgumentNullException.ThrowIfNull(path);
         path = Path.GetFullPath(path);
-        using JsonDocument document = JsonFile.ReadObject(path);
-        return FromFields(new ConfigFields(path, document.RootElement), headPresent);
+        return WithHead(ReadAsStated(path), headPresent, path);
     }
 
     /// <summary>Reads a config from memory.</summary>
@@ -43,10 +45,24 @@ public static class DecoderConfigReader
     public static DecoderConfig Parse(ReadOnlyMemory<byte> utf8, string where, bool headPresent)
     {
         using JsonDocument document = JsonFile.ParseObject(utf8, where);
-        return FromFields(new ConfigFields(where, document.RootElement), headPresent);
+        return WithHead(FromFields(new ConfigFields(where, document.RootElement)), headPresent, where);
     }
 
-    private static DecoderConfig FromFields(ConfigFields fields, bool headPresent)
+    /// <summary>Reads a config before the weights are known: <see cref="DecoderConfig.TiedHead"/> is what the file says.</summary>
+    internal static DecoderConfig ReadAsStated(string path)
+    {
+        using JsonDocument document = JsonFile.ReadObject(path);
+        return FromFields(new ConfigFields(path, document.RootElement));
+    }
+
+    /// <summary>Lets the weights decide what the head is: one that is present is used, whatever the config said.</summary>
+    internal static DecoderConfig WithHead(DecoderConfig stated, bool headPresent, string path)
+    {
+        if (!headPresent && !stated.TiedHead) throw ModelErrors.HeadMissing(path, TensorNames.Head);
+        return stated with { TiedHead = !headPresent };
+    }
+
+    private static DecoderConfig FromFields(ConfigFields fields)
     {
         DecoderFamily family = ReadFamily(fields);
         RequireSupported(fields);
@@ -78,7 +94,7 @@ public static class DecoderConfigReader
             QueryKeyNorm = family.QueryKeyNorm,
             SlidingWindow = window,
             SlidingWindowLayers = windowLayers,
-            TiedHead = ReadTiedHead(fields, headPresent),
+            TiedHead = fields.Flag("tie_word_embeddings", absent: false),
             BeginningOfSequenceId = beginnings.Count > 0 ? beginnings[0] : null,
             EndOfSequenceIds = fields.TokenIds("eos_token_id", vocabularySize),
         };
@@ -201,7 +217,10 @@ public static class DecoderConfigReader
             DecoderFamily.WindowRule.WhereSwitchedOn => fields.Flag("use_sliding_window", absent: false),
             _ => false,
         };
-        if (!switchedOn || fields.OptionalPositiveInt("sliding_window") is not { } window) return (null, null);
+        if (!switchedOn) return (null, null);
+        // A null switches the window off; a field that is not there at all takes the default.
+        bool isStated = fields.Element.TryGetProperty("sliding_window", out _);
+        if ((isStated ? fields.OptionalPositiveInt("sliding_window") : DefaultWindow) is not { } window) return (null, null);
 
         bool[] layers = ReadLayerTypes(fields, layerCount) ?? LayersByPosition(fields, family, layerCount);
         if (!layers.Contains(true)) return (null, null);
@@ -228,15 +247,5 @@ public static class DecoderConfigReader
             ? fields.OptionalCount("max_window_layers") ?? DefaultFullAttentionLayers
             : 0;
         return [.. Enumerable.Range(0, layerCount).Select(layer => layer >= first)];
-    }
-
-    // transformers' default of max_window_layers in Qwen2Config and Qwen3Config.
-    private const int DefaultFullAttentionLayers = 28;
-
-    private static bool ReadTiedHead(ConfigFields fields, bool headPresent)
-    {
-        bool saysTied = fields.Flag("tie_word_embeddings", absent: false);
-        if (headPresent) return false;
-        return saysTied ? true : throw ModelErrors.HeadMissing(fields.Path, TensorNames.Head);
     }
 }

@@ -119,9 +119,17 @@ public sealed class ModelWeights : IDisposable
         return weights;
     }
 
-    private static string? FindForeignWeights(string folder) => Directory.Exists(folder)
-        ? ForeignWeights.SelectMany(pattern => Directory.EnumerateFiles(folder, pattern)).Select(Path.GetFileName).FirstOrDefault()
-        : null;
+    private static string? FindForeignWeights(string folder)
+    {
+        try
+        {
+            return ForeignWeights.SelectMany(pattern => Directory.EnumerateFiles(folder, pattern)).Select(Path.GetFileName).FirstOrDefault();
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
 
     /// <summary>The entry of a tensor.</summary>
     /// <exception cref="ShadException">There is no such tensor.</exception>
