@@ -1,5 +1,4 @@
 using Microsoft.ML.OnnxRuntime;
-using Microsoft.ML.OnnxRuntime.Tensors;
 using Shad.Models;
 using Shad.Models.Configuration;
 using Shad.Onnx.Graphs;
@@ -63,7 +62,7 @@ public sealed class GreedyGenerator : IDisposable
 
         endOfSequence ??= _config.EndOfSequenceIds;
         var generated = new List<int>();
-        using var cache = new Cache(_config, capacity);
+        using var cache = new KeyValueCache(_config, capacity);
         using var run = new RunOptions();
         long[] step = [.. prompt.Select(static id => (long)id)];
         for (int known = prompt.Count; generated.Count < maximumNewTokens; known++)
@@ -82,58 +81,11 @@ public sealed class GreedyGenerator : IDisposable
     public void Dispose() => _session.Dispose();
 
     /// <summary>Runs the tokens that are new to the cache and takes the best token after them.</summary>
-    private int Next(long[] step, int known, Cache cache, RunOptions run)
+    private int Next(long[] step, int known, KeyValueCache cache, RunOptions run)
     {
-        long[] mask = new long[known];
-        Array.Fill(mask, 1);
         float[] logits = new float[_config.VocabularySize];
-        using var ids = OrtValue.CreateTensorValueFromMemory(step, [1, step.Length]);
-        using var maskValue = OrtValue.CreateTensorValueFromMemory(mask, [1, known]);
         using var logitsValue = OrtValue.CreateTensorValueFromMemory(logits, [1, 1, _config.VocabularySize]);
-        try
-        {
-            _session.Run(
-                run, [GenerationGraph.InputIds, GenerationGraph.AttentionMask, .. cache.PastNames],
-                [ids, maskValue, .. cache.Values], [GenerationGraph.Logits, .. cache.PresentNames],
-                [logitsValue, .. cache.Values]);
-        }
-        catch (OnnxRuntimeException error)
-        {
-            throw OnnxErrors.Incomputable($"generation at token {known}", error);
-        }
-
+        cache.Run(_session, run, step, known, logitsValue);
         return System.Numerics.Tensors.TensorPrimitives.IndexOfMax(logits);
-    }
-
-    /// <summary>Keys and values of every layer, <c>[1, KV heads, capacity, head size]</c>. Past and present are one buffer:
-    /// a step writes its own positions and copies nothing.</summary>
-    private sealed class Cache : IDisposable
-    {
-        public Cache(DecoderConfig config, int capacity)
-        {
-            for (int layer = 0; layer < config.LayerCount; layer++)
-            {
-                var names = GenerationGraph.CacheOf(layer);
-                PastNames.AddRange([names.PastKey, names.PastValue]);
-                PresentNames.AddRange([names.PresentKey, names.PresentValue]);
-                for (int i = 0; i < 2; i++)
-                {
-                    Values.Add(OrtValue.CreateAllocatedTensorValue(
-                        OrtAllocator.DefaultInstance, TensorElementType.Float,
-                        [1, config.KeyValueHeads, capacity, DecoderBody.CacheHeadSize(config)]));
-                }
-            }
-        }
-
-        public List<string> PastNames { get; } = [];
-
-        public List<string> PresentNames { get; } = [];
-
-        public List<OrtValue> Values { get; } = [];
-
-        public void Dispose()
-        {
-            foreach (var value in Values) value.Dispose();
-        }
     }
 }

@@ -26,7 +26,11 @@ internal static class ScoringGraph
         (int)Math.Clamp(HeadMemory / (2L * sizeof(float) * vocabularySize), 1, MaximumBlockRows);
 
     /// <summary>Builds the graph.</summary>
-    public static ModelProto Build(DecoderConfig config, Func<GraphBuilder, DecoderWeights> weightsOf)
+    /// <param name="config">The model.</param>
+    /// <param name="weightsOf">Its tensors.</param>
+    /// <param name="blockRows">Most rows the LM head takes at a time; null takes <see cref="BlockRows"/>.</param>
+    public static ModelProto Build(
+        DecoderConfig config, Func<GraphBuilder, DecoderWeights> weightsOf, int? blockRows = null)
     {
         var graph = new GraphBuilder("scoring");
         var weights = weightsOf(graph);
@@ -43,7 +47,7 @@ internal static class ScoringGraph
 
         var body = new DecoderBody(graph, config, weights);
         string hidden = body.Add(new DecoderBody.Positions(ids, lastPositions, total, rotary), cache: null, rows);
-        AddLosses(graph, hidden, targets, weights.Get(body.HeadTensor), BlockRows(config.VocabularySize));
+        AddLosses(graph, hidden, targets, weights.Get(body.HeadTensor), blockRows ?? BlockRows(config.VocabularySize));
         graph.Output(Loss, DataType.Float, "N");
         return graph.ToModel("Per-token losses (nats) of the targets of a batch of sequences.");
     }

@@ -44,7 +44,7 @@ public sealed class ScoringSession : IDisposable
         return new ScoringSession(session, options, model);
     }
 
-    /// <summary>Wraps a scoring graph that was loaded from a file.</summary>
+    /// <summary>Scores with a graph that was loaded from a file, on the CPU.</summary>
     internal static ScoringSession Wrap(InferenceSession session, ModelFolder model) => new(session, new ScoringOptions(), model);
 
     /// <summary>Scores one sample.</summary>

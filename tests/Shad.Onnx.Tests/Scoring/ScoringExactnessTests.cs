@@ -1,8 +1,11 @@
 using Shad.Core.Randomness;
+using Shad.Core.Samples;
 using Shad.Models;
 using Shad.Models.Configuration;
 using Shad.Models.Weights;
+using Shad.Onnx.Graphs;
 using Shad.Onnx.Scoring;
+using Shad.Onnx.Sessions;
 using Shad.Onnx.Tests.Support;
 
 namespace Shad.Onnx.Tests.Scoring;
@@ -36,25 +39,38 @@ internal sealed class ScoringExactnessTests
         AssertAsReference(model, length: 300);
     }
 
-    [Test]
-    public void Rows_beyond_one_block_of_the_head_score_as_the_reference()
+    [TestCase(1)]
+    [TestCase(7)]
+    [TestCase(44)]
+    [TestCase(45)]
+    [TestCase(46)]
+    public void Rows_in_several_blocks_of_the_head_score_as_the_reference(int blockRows)
     {
-        // A vocabulary so large that the block has few rows, and a number of targets that is no multiple of it.
         using var folder = new TemporaryFolder();
-        using var model = TestModels.Create(folder, TestModels.Kinds["qwen2"] with
-        {
-            HiddenSize = 8, IntermediateSize = 8, LayerCount = 1, AttentionHeads = 1, KeyValueHeads = 1, VocabularySize = 400_000,
-        });
-        Assert.That(Graphs.ScoringGraph.BlockRows(400_000), Is.LessThan(45));
-        AssertAsReference(model, length: 110);
+        using var model = TestModels.Create(folder, TestModels.Kinds["qwen2"]);
+        using var session = ScoringSession.Wrap(
+            DecoderSession.Load(model, new(), weightsOf => ScoringGraph.Build(model.Config, weightsOf, blockRows)), model);
+        AssertAsReference(model, session, TestSamples.Random(new SeededRandom(7), "sample", 46, model.Config.VocabularySize));
+    }
+
+    [Test]
+    public void A_block_of_logits_stays_within_its_memory_whatever_the_vocabulary()
+    {
+        foreach (int vocabulary in new[] { 97, 4_096, 49_152, 151_936, 256_000 })
+            Assert.That(ScoringGraph.BlockRows(vocabulary) * (long)vocabulary * 2 * sizeof(float), Is.LessThanOrEqualTo(128L << 20));
+        Assert.That(ScoringGraph.BlockRows(151_936), Is.GreaterThan(64));
     }
 
     private static void AssertAsReference(ModelFolder model, int length)
     {
         using var session = ScoringSession.Open(model);
-        var reference = new ReferenceDecoder(model);
-        var sample = TestSamples.Random(new SeededRandom(7), "sample", length, model.Config.VocabularySize, targets: 0.9);
-        double[] expected = reference.Losses(sample);
+        AssertAsReference(
+            model, session, TestSamples.Random(new SeededRandom(7), "sample", length, model.Config.VocabularySize, targets: 0.9));
+    }
+
+    private static void AssertAsReference(ModelFolder model, ScoringSession session, TokenizedSample sample)
+    {
+        double[] expected = new ReferenceDecoder(model).Losses(sample);
         float[] actual = session.Score(sample);
 
         double worst = 0;

@@ -1,0 +1,113 @@
+using Google.Protobuf;
+using Shad.Models;
+using Shad.Onnx.Graphs;
+using Shad.Onnx.Protobuf;
+using Shad.Onnx.Sessions;
+
+namespace Shad.Onnx.Export;
+
+/// <summary>
+/// Writes a model's ONNX graphs into its folder, beside the weights they point into: some kilobytes, whatever the model's
+/// size. The folder then loads in ONNX Runtime (scoring) and onnxruntime-genai (generation) as it is.
+/// </summary>
+public static class OnnxExport
+{
+    /// <summary>File name of the scoring graph.</summary>
+    public const string ScoringFile = "scoring.onnx";
+
+    /// <summary>File name of the generation graph.</summary>
+    public const string GenerationFile = "model.onnx";
+
+    /// <summary>File name of onnxruntime-genai's settings.</summary>
+    public const string GenAiFile = "genai_config.json";
+
+    private static readonly string[] Files = [ScoringFile, GenerationFile, GenAiFile];
+
+    /// <summary>Writes the graphs and settings, all or none. Existing ones are replaced.</summary>
+    /// <param name="model">The model folder.</param>
+    /// <exception cref="Core.Errors.ShadException">The weights are links to files elsewhere, or the folder cannot be written.</exception>
+    public static void Write(ModelFolder model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        var files = WeightFiles.Resolve(model);
+        if (!files.AreIn(model)) throw OnnxErrors.WeightsElsewhere(model.Path);
+        var computeType = DecoderSession.ComputeTypeOn(ComputeDevice.Cpu, model);
+
+        WriteTogether(model.Path,
+        [
+            (ScoringFile, Bytes(ScoringGraph.Build(model.Config, Weights))),
+            (GenerationFile, Bytes(GenerationGraph.Build(model.Config, Weights))),
+            (GenAiFile, GenAiConfig.Create(model.Config, GenerationFile)),
+        ]);
+
+        DecoderWeights Weights(GraphBuilder graph) => new(graph, model.Weights, files.LocationOf, computeType);
+
+        static byte[] Bytes(ModelProto graph) => graph.ToByteArray();
+    }
+
+    /// <summary>Checks what was written: names, then shapes, then values. The scoring graph's losses on random sequences are
+    /// compared with those from the generation graph's logits, in one pass and with the cache.</summary>
+    /// <param name="model">The model folder.</param>
+    /// <exception cref="Core.Errors.ShadException">A file is missing, or something differs; the export is then removed.</exception>
+    public static void Check(ModelFolder model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        foreach (string file in Files)
+        {
+            if (!File.Exists(Path.Combine(model.Path, file))) throw OnnxErrors.ExportMissing(Path.Combine(model.Path, file));
+        }
+
+        try
+        {
+            ExportCheck.Run(model);
+        }
+        catch
+        {
+            Remove(model);
+            throw;
+        }
+    }
+
+    /// <summary>Removes an export from a model folder; what is not there is passed over.</summary>
+    /// <param name="model">The model folder.</param>
+    public static void Remove(ModelFolder model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        foreach (string file in Files) File.Delete(Path.Combine(model.Path, file));
+    }
+
+    // All under temporary names first, so that a full disk shows before anything is replaced.
+    private static void WriteTogether(string folder, (string Name, byte[] Content)[] files)
+    {
+        string suffix = $".{Guid.NewGuid():N}.tmp";
+        try
+        {
+            foreach (var (name, content) in files) File.WriteAllBytes(Path.Combine(folder, name + suffix), content);
+            foreach (var (name, _) in files)
+                File.Move(Path.Combine(folder, name + suffix), Path.Combine(folder, name), overwrite: true);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // None rather than some: a graph of this export beside settings of another would be worse than no export.
+            foreach (var (name, _) in files)
+            {
+                DeleteIfThere(Path.Combine(folder, name + suffix));
+                DeleteIfThere(Path.Combine(folder, name));
+            }
+
+            throw OnnxErrors.NotWritten(folder, error);
+        }
+    }
+
+    private static void DeleteIfThere(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // The error that brought us here is the one to tell.
+        }
+    }
+}
