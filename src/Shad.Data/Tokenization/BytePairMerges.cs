@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Numerics;
 
 namespace Shad.Data.Tokenization;
 
@@ -11,17 +12,29 @@ internal sealed class BytePairMerges
     // Below this many symbols scanning all pairs beats a heap: words are short, and the scan runs in one cache line or two.
     private const int LongestScan = 48;
     private const int NoMerge = int.MaxValue;
+    private const ulong NoPair = ulong.MaxValue; // no pair of ids, which are not negative
 
-    private readonly Dictionary<ulong, (int Rank, int Id)> _merges;
+    // An open-addressed table from pairs to ranks: merging is little else than looking pairs up.
+    private readonly ulong[] _pairs;
+    private readonly (int Rank, int Id)[] _found;
+    private readonly int _shift;
 
     /// <summary>Creates the table.</summary>
     /// <param name="merges">Left, right and joined id of each merge, by rank. Where a pair is there twice, the later rank counts.</param>
     public BytePairMerges(IReadOnlyList<(int Left, int Right, int Joined)> merges)
     {
-        _merges = new Dictionary<ulong, (int Rank, int Id)>(merges.Count);
+        var size = BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, merges.Count * 2));
+        _shift = 64 - BitOperations.Log2(size);
+        _pairs = new ulong[size];
+        Array.Fill(_pairs, NoPair);
+        _found = new (int, int)[size];
         for (var rank = 0; rank < merges.Count; rank++)
         {
-            _merges[Pair(merges[rank].Left, merges[rank].Right)] = (rank, merges[rank].Joined);
+            var pair = Pair(merges[rank].Left, merges[rank].Right);
+            var slot = SlotOf(pair);
+            while (_pairs[slot] != NoPair && _pairs[slot] != pair) slot = (slot + 1) & (_pairs.Length - 1);
+            _pairs[slot] = pair;
+            _found[slot] = (rank, merges[rank].Joined);
         }
     }
 
@@ -37,8 +50,19 @@ internal sealed class BytePairMerges
 
     private static ulong Pair(int left, int right) => ((ulong)(uint)left << 32) | (uint)right;
 
-    private (int Rank, int Id) Find(int left, int right) =>
-        _merges.TryGetValue(Pair(left, right), out var merge) ? merge : (NoMerge, 0);
+    // Fibonacci hashing: the high bits of the product depend on all bits of the pair.
+    private int SlotOf(ulong pair) => (int)((pair * 0x9E3779B97F4A7C15UL) >> _shift);
+
+    private (int Rank, int Id) Find(int left, int right)
+    {
+        var pair = Pair(left, right);
+        for (var slot = SlotOf(pair); _pairs[slot] != NoPair; slot = (slot + 1) & (_pairs.Length - 1))
+        {
+            if (_pairs[slot] == pair) return _found[slot];
+        }
+
+        return (NoMerge, 0);
+    }
 
     private int MergeByScan(Span<int> ids, Span<int> first)
     {

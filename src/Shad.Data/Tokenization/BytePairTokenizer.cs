@@ -7,6 +7,11 @@ namespace Shad.Data.Tokenization;
 /// Byte-pair encoding as a <c>tokenizer.json</c> describes it: added tokens are found, the text between them is normalized and cut
 /// into words, and each word is merged into tokens.
 /// </summary>
+/// <remarks>
+/// A prefix space is put before the text that begins a sequence, and only there (before the first text, where at most
+/// beginning-of-sequence tokens stand before it). Hugging Face's <c>Prepend</c> and <c>Metaspace</c> with <c>always</c> put one
+/// after every added token too, so that a sequence encoded in parts would differ from the whole, and decoding would add spaces.
+/// </remarks>
 internal sealed class BytePairTokenizer : ITextTokenizer
 {
     [ThreadStatic]

@@ -21,10 +21,18 @@ public interface ITextTokenizer
     /// (SentencePiece-style tokenizers add one at the start of a sequence only).</param>
     EncodedText Encode(string text, bool isContinuation = false);
 
-    /// <summary>The text of tokens. <c>Decode(Encode(t).Ids) == t</c> for every well-formed text.</summary>
+    /// <summary>The text of the tokens of a sequence: bytes that are no UTF-8 become U+FFFD, the prefix space is dropped.</summary>
+    /// <remarks>
+    /// <c>Decode(Encode(t).Ids) == t</c> for every well-formed text, except where the tokenizer itself is not reversible: one that
+    /// normalizes to NFC gives the text in NFC, one that writes <c>▁</c> for a space gives a space for <c>▁</c>, one that adds its
+    /// prefix space only where there is none drops the first space of a text that begins with one, and white space that an added
+    /// token takes in (<c>lstrip</c>, <c>rstrip</c>) is gone.
+    /// </remarks>
+    /// <exception cref="Core.Errors.ShadException">An id is not in the tokenizer.</exception>
     string Decode(ReadOnlySpan<int> ids);
 
     /// <summary>The text of one token as people read it: bytes that are no whole character are shown as <c>‹E2›</c>.</summary>
+    /// <exception cref="Core.Errors.ShadException">The id is not in the tokenizer.</exception>
     string Describe(int id);
 
     /// <summary>The id of a token by its content (an added token or a vocabulary entry); null where there is none.</summary>

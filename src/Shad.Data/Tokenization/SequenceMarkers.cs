@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Shad.Data.Tokenization;
 
 /// <summary>The tokens that begin and end a sequence.</summary>
@@ -15,11 +17,6 @@ internal sealed record SequenceMarkers(int? BeginningId, int? EndId)
     public static SequenceMarkers Read(string folder, TokenizerDefinition definition)
     {
         var beginning = definition.TemplateBeginningId;
-        if (beginning >= definition.Tokens.Length)
-        {
-            throw TokenizerErrors.UnknownId(definition.File, beginning.Value, definition.Tokens.Length);
-        }
-
         int? end = null;
         Visit("tokenizer_config.json", root =>
         {
@@ -41,14 +38,14 @@ internal sealed record SequenceMarkers(int? BeginningId, int? EndId)
             var file = Path.Combine(folder, name);
             if (!File.Exists(file)) return;
             using var document = JsonFile.Open(file);
-            read(new JsonField(file, "", document.RootElement));
+            read(JsonField.Root(file, document.RootElement));
         }
 
         // A token is named by its content, or by an object that has it.
         int? Named(JsonField? field)
         {
             if (field is null) return null;
-            var isObject = field.Element.ValueKind == System.Text.Json.JsonValueKind.Object;
+            var isObject = field.Element.ValueKind == JsonValueKind.Object;
             var content = (isObject ? field.Required("content") : field).Text();
             if (definition.Vocabulary.TryGetValue(content, out var id)) return id;
             return definition.AddedTokens.FirstOrDefault(token => token.Content == content)?.Id ??
@@ -58,9 +55,9 @@ internal sealed record SequenceMarkers(int? BeginningId, int? EndId)
         int? Numbered(JsonField? field)
         {
             if (field is null) return null;
-            if (field.Element.ValueKind == System.Text.Json.JsonValueKind.Array) field = field.Items().FirstOrDefault();
+            if (field.Element.ValueKind == JsonValueKind.Array) field = field.Items().FirstOrDefault();
             if (field is null) return null;
-            var id = field.Integer();
+            var id = field.TokenId();
             return id < definition.Tokens.Length
                 ? id
                 : throw field.Bad($"it is {id}, but the tokenizer has {definition.Tokens.Length} tokens", "the id of a token in tokenizer.json");

@@ -46,8 +46,8 @@ internal static class TokenizerErrors
         $"{count} of the ids 0 to {largest} have no token, the first is {firstFree}", $"{file}, fields model.vocab and added_tokens",
         "ids without holes", SaveAgain);
 
-    public static ShadException UnknownMergeToken(string file, int index, string token) => new(
-        "tokenizer.unknown_merge_token", $"the merge uses {Quote(token)}, which is not in model.vocab", $"{file}, field model.merges[{index}]",
+    public static ShadException UnknownMergeToken(string file, string field, string token) => new(
+        "tokenizer.unknown_merge_token", $"the merge uses {Quote(token)}, which is not in model.vocab", $"{file}, field {field}",
         "both parts and their joined token in model.vocab", SaveAgain);
 
     public static ShadException LosesText(string file, string kind, int missing, string example) => new(

@@ -21,7 +21,7 @@ internal sealed class TokenizerFile
     public static TokenizerDefinition Read(string file)
     {
         using var document = JsonFile.Open(file);
-        return new TokenizerFile(file).Read(new JsonField(file, "", document.RootElement));
+        return new TokenizerFile(file).Read(JsonField.Root(file, document.RootElement));
     }
 
     private TokenizerDefinition Read(JsonField root)
@@ -38,6 +38,10 @@ internal sealed class TokenizerFile
         var merges = ReadMerges(model.Required("merges"), vocabulary);
         var added = ReadAddedTokens(root.Optional("added_tokens"), vocabulary);
         var tokens = CollectTokens(vocabularyField, vocabulary, added);
+        if (beginning >= tokens.Length)
+        {
+            throw root.Child("post_processor").Bad($"it puts token {beginning} first, but there are {tokens.Length} tokens", "the id of a token");
+        }
 
         var hasByteFallback = !_isByteLevel && model.Flag("byte_fallback", false);
         var unknown = ReadUnknown(model.Optional("unk_token"), vocabulary, added);
@@ -249,7 +253,7 @@ internal sealed class TokenizerFile
                     if (item.Optional("SpecialToken") is not { } special) return null;
                     var name = special.Required("id").Text();
                     var ids = field.Required("special_tokens").Required(name).Required("ids").Items().ToList();
-                    if (ids.Count > 0) return ids[0].Integer();
+                    if (ids.Count > 0) return ids[0].TokenId();
                 }
 
                 return null;
@@ -261,9 +265,9 @@ internal sealed class TokenizerFile
     private Dictionary<string, int> ReadVocabulary(JsonField field)
     {
         var vocabulary = new Dictionary<string, int>(StringComparer.Ordinal);
-        foreach (var (token, id) in field.Members())
+        foreach (var member in field.Members())
         {
-            if (!vocabulary.TryAdd(token, id.Integer())) throw TokenizerErrors.DuplicateToken(_file, field.Path, token);
+            if (!vocabulary.TryAdd(member.Name, member.TokenId())) throw TokenizerErrors.DuplicateToken(_file, field.Path, member.Name);
         }
 
         if (vocabulary.Count == 0) throw field.Bad("the vocabulary is empty", "an object of tokens and ids");
@@ -273,7 +277,7 @@ internal sealed class TokenizerFile
     private List<(int Left, int Right, int Joined)> ReadMerges(JsonField field, Dictionary<string, int> vocabulary)
     {
         var merges = new List<(int, int, int)>();
-        foreach (var (merge, index) in field.Items().Select((item, index) => (item, index)))
+        foreach (var merge in field.Items())
         {
             string left, right;
             if (merge.Element.ValueKind == JsonValueKind.Array)
@@ -292,7 +296,7 @@ internal sealed class TokenizerFile
             merges.Add((Id(left), Id(right), Id(left + right)));
 
             int Id(string token) =>
-                vocabulary.TryGetValue(token, out var id) ? id : throw TokenizerErrors.UnknownMergeToken(_file, index, token);
+                vocabulary.TryGetValue(token, out var id) ? id : throw TokenizerErrors.UnknownMergeToken(_file, merge.Path, token);
         }
 
         return merges;
@@ -305,7 +309,7 @@ internal sealed class TokenizerFile
         foreach (var item in field?.Items() ?? [])
         {
             var content = item.Required("content").Text();
-            var id = item.Required("id").Integer();
+            var id = item.Required("id").TokenId();
             if (content.Length == 0) throw item.Child("content").Bad("the added token is empty", "one or more characters");
             if (!contents.Add(content)) throw TokenizerErrors.DuplicateToken(_file, item.Path, content);
             if (vocabulary.TryGetValue(content, out var known) && known != id)
@@ -364,7 +368,6 @@ internal sealed class TokenizerFile
         var missing = Enumerable.Range(0, 256).Select(value => (byte)value).Where(ByteAlphabet.OccursInText)
             .Select(value => _isByteLevel ? ByteAlphabet.CharacterOf(value).ToString() : $"<0x{value:X2}>")
             .Where(token => !vocabulary.ContainsKey(token)).ToList();
-        // Characters of one byte token more than a fallback needs do no harm, one less loses the text that has it.
         if (missing.Count > 0) throw TokenizerErrors.LosesText(_file, "byte tokens", missing.Count, missing[0]);
     }
 
