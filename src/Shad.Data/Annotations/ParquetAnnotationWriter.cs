@@ -182,15 +182,15 @@ internal sealed class ParquetAnnotationWriter : AnnotationWriter
         /// <param name="type">Type of the elements.</param>
         /// <param name="fill">How a row's elements go into the builder; null where the row has no list.</param>
         private static Column List<TBuilder>(string name, IArrowType type, Func<AnnotationRow, TBuilder, Action?> fill)
-            where TBuilder : class
+            where TBuilder : IArrowArrayBuilder
         {
-            var listType = new ListType(new Field("element", type, nullable: true));
-            var builder = new ListArray.Builder(listType);
-            return new Column(new Field(name, listType, nullable: true), Append, Build);
+            var element = new Field("element", type, nullable: true);
+            var builder = new ListArray.Builder(element);
+            return new Column(new Field(name, new ListType(element), nullable: true), Append, Build);
 
             void Append(AnnotationRow row)
             {
-                if (fill(row, (builder.ValueBuilder as TBuilder)!) is { } append)
+                if (fill(row, (TBuilder)builder.ValueBuilder) is { } append)
                 {
                     builder.Append();
                     append();
@@ -204,7 +204,7 @@ internal sealed class ParquetAnnotationWriter : AnnotationWriter
             ListArray Build()
             {
                 var array = builder.Build();
-                builder = new ListArray.Builder(listType);
+                builder = new ListArray.Builder(element);
                 return array;
             }
         }

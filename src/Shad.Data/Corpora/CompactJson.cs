@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
+using Shad.Data.Files;
 
 namespace Shad.Data.Corpora;
 
@@ -11,7 +11,7 @@ namespace Shad.Data.Corpora;
 /// </summary>
 internal static class CompactJson
 {
-    private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonWriterOptions Options = new() { Encoder = MinimalJsonEncoder.Instance };
 
     internal static string Of(JsonElement value) => Write(value.WriteTo);
 

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using Shad.Core.Errors;
 using Shad.Core.Samples;
@@ -20,7 +19,7 @@ internal sealed class JsonLineWriter : IDisposable
         _file = AtomicFile.Create(path);
         Json = new Utf8JsonWriter(
             _buffer,
-            new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true });
+            new JsonWriterOptions { Encoder = MinimalJsonEncoder.Instance, SkipValidation = true });
     }
 
     /// <summary>Takes the current row: one object.</summary>

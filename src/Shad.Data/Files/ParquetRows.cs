@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using Apache.Arrow;
 using Apache.Arrow.Ipc;
@@ -30,7 +29,7 @@ internal sealed class ParquetRows : JsonRowReader
     {
         _json = new Utf8JsonWriter(
             _buffer,
-            new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true });
+            new JsonWriterOptions { Encoder = MinimalJsonEncoder.Instance, SkipValidation = true });
         try
         {
             // Buffered streams and no read-ahead of whole row groups: memory stays that of a batch, however large the groups are.
