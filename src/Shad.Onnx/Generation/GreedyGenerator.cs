@@ -31,7 +31,7 @@ public sealed class GreedyGenerator : IDisposable
         settings = (settings ?? new SessionSettings()) with { Device = ComputeDevice.Cpu };
         settings.Validate();
         var session = DecoderSession.Load(
-            model, settings, weightsOf => GenerationGraph.Build(model.Config, weightsOf, lastPositionOnly: true));
+            model, settings, weightsOf => GenerationGraph.Build(model.Config, weightsOf, lastPositionOnly: true), out _);
         return new GreedyGenerator(session, model.Config);
     }
 

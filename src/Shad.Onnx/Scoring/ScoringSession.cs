@@ -22,13 +22,17 @@ public sealed class ScoringSession : IDisposable
     private readonly DecoderConfig _config;
     private readonly string _model;
 
-    private ScoringSession(InferenceSession session, ScoringOptions options, ModelFolder model)
+    private ScoringSession(InferenceSession session, ScoringOptions options, ModelFolder model, ComputeDevice device)
     {
+        Device = device;
         _session = session;
         _options = options;
         _config = model.Config;
         _model = model.Path;
     }
+
+    /// <summary>The device that computes: CPU or CUDA.</summary>
+    public ComputeDevice Device { get; }
 
     /// <summary>Loads a model for scoring.</summary>
     /// <param name="model">The model folder; it may be disposed afterwards.</param>
@@ -40,12 +44,13 @@ public sealed class ScoringSession : IDisposable
         ArgumentNullException.ThrowIfNull(model);
         options ??= new ScoringOptions();
         options.Validate();
-        var session = DecoderSession.Load(model, options, weightsOf => ScoringGraph.Build(model.Config, weightsOf));
-        return new ScoringSession(session, options, model);
+        var session = DecoderSession.Load(model, options, weightsOf => ScoringGraph.Build(model.Config, weightsOf), out var device);
+        return new ScoringSession(session, options, model, device);
     }
 
     /// <summary>Scores with a graph that was loaded from a file, on the CPU.</summary>
-    internal static ScoringSession Wrap(InferenceSession session, ModelFolder model) => new(session, new ScoringOptions(), model);
+    internal static ScoringSession Wrap(InferenceSession session, ModelFolder model) =>
+        new(session, new ScoringOptions(), model, ComputeDevice.Cpu);
 
     /// <summary>Scores one sample.</summary>
     /// <returns>Losses <c>[S]</c>, NaN where the token is no target.</returns>

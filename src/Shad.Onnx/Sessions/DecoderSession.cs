@@ -12,15 +12,18 @@ namespace Shad.Onnx.Sessions;
 internal static class DecoderSession
 {
     private const string ExternalDataFolder = "session.model_external_initializers_file_folder_path";
+    private const string SpinningOfThreads = "session.intra_op.allow_spinning";
 
     /// <summary>Builds a graph in memory and loads it. Nothing is written; the weights are read where they lie.</summary>
     /// <param name="model">The model.</param>
     /// <param name="settings">How to compute.</param>
     /// <param name="build">Builds the graph, given how to add weights to it.</param>
+    /// <param name="device">The device chosen: never <see cref="ComputeDevice.Auto"/>.</param>
     public static InferenceSession Load(
-        ModelFolder model, SessionSettings settings, Func<Func<GraphBuilder, DecoderWeights>, ModelProto> build)
+        ModelFolder model, SessionSettings settings, Func<Func<GraphBuilder, DecoderWeights>, ModelProto> build,
+        out ComputeDevice device)
     {
-        using var options = Options(settings, out var device);
+        using var options = Options(settings, out device);
         var files = WeightFiles.Resolve(model);
         var computeType = ComputeTypeOn(device, model);
         var graph = build(builder => new DecoderWeights(builder, model.Weights, files.LocationOf, computeType));
@@ -70,6 +73,8 @@ internal static class DecoderSession
         };
         try
         {
+            // Waiting threads sleep: tokenization and annotation share the cores, and one operator takes milliseconds.
+            options.AddSessionConfigEntry(SpinningOfThreads, "0");
             if (settings.Threads is { } threads) options.IntraOpNumThreads = threads;
             device = ExecutionProvider.Append(options, settings);
             return options;

@@ -49,7 +49,7 @@ internal sealed class ScoringExactnessTests
         using var folder = new TemporaryFolder();
         using var model = TestModels.Create(folder, TestModels.Kinds["qwen2"]);
         using var session = ScoringSession.Wrap(
-            DecoderSession.Load(model, new(), weightsOf => ScoringGraph.Build(model.Config, weightsOf, blockRows)), model);
+            DecoderSession.Load(model, new(), weightsOf => ScoringGraph.Build(model.Config, weightsOf, blockRows), out _), model);
         AssertAsReference(model, session, TestSamples.Random(new SeededRandom(7), "sample", 46, model.Config.VocabularySize));
     }
 

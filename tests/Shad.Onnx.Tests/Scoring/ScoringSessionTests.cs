@@ -36,11 +36,20 @@ internal sealed class ScoringSessionTests
     }
 
     [Test]
-    public async Task Batch_size_padding_and_window_change_no_loss_and_no_order()
+    public Task Batch_size_padding_and_window_change_no_loss_and_no_order() => AssertInvariant(_model, maximumLength: 100);
+
+    [Test]
+    public async Task Batch_size_padding_and_window_change_no_loss_of_a_trained_model()
     {
-        var samples = TestSamples.Many(seed: 5, count: 60, maximumLength: 100, _model.Config.VocabularySize);
+        using var model = ModelFolder.Open(SharedFiles.Model("stories260k"));
+        await AssertInvariant(model, maximumLength: 300);
+    }
+
+    private static async Task AssertInvariant(ModelFolder model, int maximumLength)
+    {
+        var samples = TestSamples.Many(seed: 5, count: 60, maximumLength, model.Config.VocabularySize);
         float[][] alone;
-        using (var session = ScoringSession.Open(_model)) alone = [.. samples.Select(session.Score)];
+        using (var session = ScoringSession.Open(model)) alone = [.. samples.Select(session.Score)];
         foreach (var options in new ScoringOptions[]
         {
             new() { TokensPerBatch = 1 },
@@ -50,7 +59,7 @@ internal sealed class ScoringSessionTests
             new() { Threads = 1 },
         })
         {
-            using var session = ScoringSession.Open(_model, options);
+            using var session = ScoringSession.Open(model, options);
             var results = await session.ScoreAsync(Stream(samples), static sample => sample).ToListAsync();
             AssertSame(samples, alone, results, options.ToString());
         }
@@ -256,6 +265,7 @@ internal sealed class ScoringSessionTests
     public void Cuda_that_is_not_there_is_told()
     {
         if (ExecutionProvider.HasCuda) Assert.Ignore("This build holds the CUDA provider.");
+        using (var session = ScoringSession.Open(_model)) Assert.That(session.Device, Is.EqualTo(ComputeDevice.Cpu));
         var error = Assert.Throws<ShadException>(
             () => ScoringSession.Open(_model, new ScoringOptions { Device = ComputeDevice.Cuda }))!;
         Assert.That(error.Code, Is.EqualTo("onnx.no_cuda"));
