@@ -33,6 +33,12 @@ public sealed class PhraseCounter
         _capacity = capacity;
     }
 
+    /// <summary>Phrases held now.</summary>
+    internal int Held => _entries.Count;
+
+    /// <summary>True where the phrase is held now.</summary>
+    internal bool Holds(string phrase) => _entries.ContainsKey(phrase);
+
     /// <summary>Counts the boilerplate phrases of a sample.</summary>
     public void Add(ReportSample sample)
     {

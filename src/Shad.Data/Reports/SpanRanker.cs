@@ -13,7 +13,7 @@ namespace Shad.Data.Reports;
 /// </remarks>
 public sealed class SpanRanker
 {
-    /// <summary>Characters of context kept on each side of a span.</summary>
+    /// <summary>Characters of context kept on each side of a span, within its response.</summary>
     public const int ContextLength = 48;
 
     /// <summary>Longer spans are shown by this many characters of their beginning.</summary>
@@ -88,14 +88,14 @@ public sealed class SpanRanker
     private static int FirstWithin(IReadOnlyList<ReportToken> tokens, int start)
     {
         int length = 0;
-        while (start > 0 && length <= ContextLength) length += tokens[--start].Text.Length;
+        while (start > 0 && tokens[start - 1].IsResponse && length <= ContextLength) length += tokens[--start].Text.Length;
         return start;
     }
 
     private static int LastWithin(IReadOnlyList<ReportToken> tokens, int end)
     {
         int length = 0;
-        while (end < tokens.Count && length <= ContextLength) length += tokens[end++].Text.Length;
+        while (end < tokens.Count && tokens[end].IsResponse && length <= ContextLength) length += tokens[end++].Text.Length;
         return end;
     }
 

@@ -139,7 +139,8 @@ public sealed partial class HtmlReportTests
         string text = new('€', 50_000);
         ReportToken[] tokens = [.. Enumerable.Range(0, 3_000).Select(i =>
             new ReportToken("€uro " + i % 10, i >= 1_000) { Role = i >= 1_000 ? TokenRole.Reasoning : null, LossDifference = 1f / 3, BaseLoss = 1f / 7, ProbeLoss = 1f / 9 })];
-        ReportModel model = SampleReport.Create(20) with
+        ReportModel small = SampleReport.Create(20);
+        ReportModel model = small with
         {
             Title = text,
             Samples = [.. Enumerable.Range(0, 2_000).Select(i => new ReportSample(text + i, tokens))],
@@ -147,7 +148,7 @@ public sealed partial class HtmlReportTests
             Spans = [.. Enumerable.Repeat(new ReasoningSpan(text, 1, 2, text, text, text), 5_000)],
             Warnings = [.. Enumerable.Repeat(new ReportWarning(text, 1, [.. Enumerable.Repeat(text, 1_000)]), 1_000)],
             Provenance = [.. Enumerable.Repeat(new ProvenanceEntry(text, text), 1_000)],
-            Tokens = SampleReport.Create(20).Tokens with { Samples = 2_000 },
+            Tokens = small.Tokens with { Samples = 2_000 },
         };
         var options = new HtmlReportOptions { MaximumSampleBytes = 1 << 20 };
 

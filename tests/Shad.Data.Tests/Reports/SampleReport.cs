@@ -188,6 +188,7 @@ internal static partial class SampleReport
                 ReasoningLoss = reasoning,
                 BoilerplateLoss = boilerplate,
                 ReasoningWeight = weighted ? 1 / (1 + Math.Exp(boilerplate!.Value - reasoning!.Value)) : null,
+                GradientNorm = 0.6 + 1.5 * left + Math.Abs(noise) * 3,
                 LearningRate = 1e-3 * Math.Min(1, step / (0.05 * steps)) * (0.55 + 0.45 * Math.Cos(Math.PI * step / steps)),
             });
             if (reasoningEnd is not null && step % (steps / 5) == 0)

@@ -47,7 +47,9 @@
     if (target) place([document.createTextNode(target.dataset.tip)], target.getBoundingClientRect());
     else if (!(event.target instanceof Element && event.target.closest(".t"))) hideTip();
   });
-  document.addEventListener("scroll", hideTip, { capture: true, passive: true });
+  // The tooltip of a token reached by the keyboard stays with it while the page scrolls.
+  let follow = null;
+  document.addEventListener("scroll", () => follow ? follow() : hideTip(), { capture: true, passive: true });
   document.addEventListener("keydown", event => { if (event.key === "Escape") hideTip(); });
 
   const samples = JSON.parse(byId("report-samples").textContent);
@@ -115,7 +117,7 @@
       const ld = role === "p" || !sample.ld ? null : sample.ld[sample.place[i]];
       if (ld !== null && ld !== undefined) {
         span.style.setProperty("--heat", ld > 0 ? "var(--rs)" : "var(--bp)");
-        span.style.setProperty("--amount", Math.round(75 * Math.min(1, Math.abs(ld) / 3)) + "%");
+        span.style.setProperty("--amount", Math.round(48 * Math.min(1, Math.abs(ld) / 3)) + "%");
       }
       const shown = filter === "all" || filter === role || (filter === "x" && differs(sample, i));
       if (role !== "p" && !shown) span.classList.add("dim");
@@ -130,7 +132,9 @@
     current = -1;
     items.forEach((item, k) => item.setAttribute("aria-selected", String(k === i)));
     list.setAttribute("aria-activedescendant", items[i].id);
-    items[i].scrollIntoView({ block: "nearest" });
+    // Within the list only: scrollIntoView would move the page too.
+    const top = items[i].offsetTop - list.offsetTop, bottom = top + items[i].offsetHeight;
+    if (top < list.scrollTop || bottom > list.scrollTop + list.clientHeight) list.scrollTop = top - (list.clientHeight - items[i].offsetHeight) / 2;
     const sample = samples[i], responses = sample.place.filter(k => k >= 0).length;
     byId("sample-id").textContent = sample.id;
     byId("sample-facts").textContent = sample.text.length.toLocaleString("en") + " tokens shown, " + responses.toLocaleString("en")
@@ -139,6 +143,7 @@
     draw();
     const first = text.querySelector(".t:not(.p)");
     text.scrollTop = first ? Math.max(0, first.offsetTop - text.offsetTop - text.clientHeight * 0.4) : 0;
+    follow = null;
     hideTip();
     if (focusText) text.focus({ preventScroll: true });
   };
@@ -151,7 +156,7 @@
 
   const describe = span => {
     const sample = samples[chosen], i = Number(span.dataset.index), k = sample.place[i];
-    const head = make("span", "tip-token", sample.text[i].replace(/\n/g, "↵").replace(/\t/g, "⇥") || "(no text of its own)");
+    const head = make("span", "tip-token", sample.text[i].replace(/\n/g, "↵").replace(/\t/g, "⇥").replace(/^ +| +$/g, spaces => "␣".repeat(spaces.length)) || "(no text of its own)");
     let role = names[sample.role[i]];
     if (sample.known && "br".includes(sample.known[i])) role += differs(sample, i) ? " · known to be " + names[sample.known[i]] : " · as known";
     const parts = [head, make("span", "tip-role", role)];
@@ -176,10 +181,11 @@
   const point = span => place(describe(span), span.getClientRects()[0] || span.getBoundingClientRect());
   text.addEventListener("pointerover", event => {
     const span = event.target.closest(".t");
+    follow = null;
     if (span && !span.classList.contains("p")) point(span); else hideTip();
   });
   text.addEventListener("pointerleave", hideTip);
-  text.addEventListener("blur", () => { hideTip(); text.querySelector(".current")?.classList.remove("current"); });
+  text.addEventListener("blur", () => { hideTip(); follow = null; text.querySelector(".current")?.classList.remove("current"); });
   text.addEventListener("keydown", event => {
     const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 10, ArrowUp: -10 }[event.key];
     if (by === undefined && event.key !== "Home" && event.key !== "End") return;
@@ -191,9 +197,9 @@
     text.querySelector(".current")?.classList.remove("current");
     const span = spans[current];
     span.classList.add("current");
-    span.scrollIntoView({ block: "nearest" });
-    // After the scroll event, which hides the tooltip.
-    requestAnimationFrame(() => requestAnimationFrame(() => point(span)));
+    span.scrollIntoView({ block: "nearest", behavior: "instant" });
+    follow = () => { if (span.isConnected) point(span); };
+    follow();
     announce.textContent = describe(span).map(part => part.textContent).join(", ");
   });
 

@@ -37,7 +37,8 @@ internal readonly record struct ChartScale(double Low, double High, double From,
         for (int i = 0; i <= count; i++)
         {
             double place = Math.Sqrt(Low) + (Math.Sqrt(High) - Math.Sqrt(Low)) * i / count;
-            double value = RoundDown(place * place);
+            // A hair more, so that a round value squared is not rounded down to the one before.
+            double value = RoundDown(place * place * (1 + 1e-9));
             if (value >= Low && (ticks.Count == 0 || value > ticks[^1])) ticks.Add(value);
         }
 

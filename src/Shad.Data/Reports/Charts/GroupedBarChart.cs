@@ -5,7 +5,7 @@ namespace Shad.Data.Reports.Charts;
 /// <summary>Values by group and series as bars from 0, each labelled with its value.</summary>
 internal sealed class GroupedBarChart
 {
-    private const double Width = 640, Height = 270, Left = 52, Right = 12, Top = 22, Bottom = 34;
+    private const double Width = 560, Height = 270, Left = 52, Right = 12, Top = 22, Bottom = 34;
 
     /// <summary>The part of a group's width left empty between groups.</summary>
     private const double GroupGap = 0.28;

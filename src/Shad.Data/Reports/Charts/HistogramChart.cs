@@ -8,12 +8,13 @@ namespace Shad.Data.Reports.Charts;
 /// share of its role; otherwise all tokens stand upwards, coloured by the side of the threshold they fall on.
 /// </summary>
 /// <remarks>
-/// The chart shows the range that holds all but 0.2 % of the tokens on either side; its outermost bars take in what lies beyond.
+/// The chart shows the range that holds all but 0.2 % of the tokens on either side, and no side of the threshold with less than a
+/// quarter of the width; its outermost bars take in what lies beyond.
 /// Fine bins are joined to wider bars with an edge at the threshold, so that no bar stands on both sides of it.
 /// </remarks>
 internal sealed class HistogramChart
 {
-    private const double Width = 540, Height = 268, Left = 46, Right = 10, Top = 30, Bottom = 44;
+    private const double Width = 540, Height = 268, Left = 60, Right = 10, Top = 30, Bottom = 44;
     private const int MostBars = 44;
     private const double Outlying = 0.002;
 
@@ -162,7 +163,9 @@ internal sealed class HistogramChart
             if (beyond > allowed) break;
         }
 
-        return (first, last);
+        // Neither side is so narrow that the reader cannot see it as one.
+        int below = thresholdEdge - first, above = last - thresholdEdge;
+        return (Math.Max(0, thresholdEdge - Math.Max(below, above / 3)), Math.Min(bins, thresholdEdge + Math.Max(above, below / 3)));
     }
 
     /// <summary>Counts by bar; what lies beyond the outermost bars is counted in them.</summary>

@@ -5,7 +5,7 @@ namespace Shad.Data.Reports.Charts;
 /// <summary>Values over optimizer steps, one line a series, with an axis from 0 where the values come near it.</summary>
 internal sealed class LineChart
 {
-    private const double Width = 540, Height = 250, Left = 52, Right = 14, Top = 14, Bottom = 42;
+    private const double Width = 540, Height = 250, Left = 58, Right = 14, Top = 14, Bottom = 42;
 
     /// <summary>Most points drawn of a line; longer ones are drawn by the means of as many equal stretches.</summary>
     internal const int MostPoints = 160;
@@ -77,7 +77,7 @@ internal sealed class LineChart
             <line class="axis" x1="{Left}" x2="{Width - Right}" y1="{bottom}" y2="{bottom}"/>
             {steps.Zip(stepLabels, (tick, text) => Markup.Of(
                 $"""<line class="tick" x1="{_x.Place(tick)}" x2="{_x.Place(tick)}" y1="{bottom}" y2="{bottom + 4}"/><text class="tick-label" x="{_x.Place(tick)}" y="{bottom + 17}" text-anchor="middle">{text}</text>"""))}
-            {Lines.Select(DrawLine)}
+            {Lines.OrderBy(static line => SeriesColour.IsDashed(line.Name)).Select(DrawLine)}
             {Lines.Select(DrawPoints)}
             <text class="axis-label" x="{(Left + Width - Right) / 2}" y="{Height - 5}" text-anchor="middle">optimizer step</text>
             <text class="axis-label" x="12" y="{(Top + bottom) / 2}" text-anchor="middle" transform="rotate(-90 12 {(Top + bottom) / 2})">{_yLabel}</text>

@@ -14,4 +14,7 @@ internal static class SeriesColour
         "base" => "c-base",
         _ => "c-other",
     };
+
+    /// <summary>True where lines are dashed; these are drawn over the solid ones, which show between the dashes.</summary>
+    public static bool IsDashed(string name) => ClassOf(name) == "c-compared";
 }

@@ -22,7 +22,7 @@ internal static class AccountSections
             Markup.Of($"""
                 <div class="table-frame"><table class="costs">
                 <thead><tr><th scope="col">Stage</th><th scope="col">Time</th><th scope="col" class="number">Tokens</th><th scope="col" class="number">Tokens/s</th></tr></thead>
-                <tbody>{model.Costs.Select(cost => Markup.Of($"""<tr><th scope="row">{cost.Stage}{(cost.Reused ? Markup.Of($"""<span class="badge quiet">from an earlier run</span>""") : Markup.Empty)}</th><td><span class="in-cell"><i class="neutral" style="width:{100 * cost.Seconds / longest}%"></i></span><span class="in-cell-value">{Numbers.Duration(cost.Seconds)}</span></td><td class="number">{(cost.Tokens > 0 ? Numbers.Count(cost.Tokens) : Numbers.None)}</td><td class="number">{(cost.TokensPerSecond is { } speed ? Numbers.Short(Math.Round(speed)) : Numbers.None)}</td></tr>"""))}</tbody>
+                <tbody>{model.Costs.Select(cost => Markup.Of($"""<tr><th scope="row">{cost.Stage}{(cost.Reused ? Markup.Of($"""<span class="badge quiet">from an earlier run</span>""") : Markup.Empty)}</th><td><span class="in-cell"><i class="neutral" style="width:{100 * cost.Seconds / longest}%"></i></span><span class="in-cell-value">{Numbers.Duration(cost.Seconds)}</span></td><td class="number">{(cost.Tokens > 0 ? Numbers.Count(cost.Tokens) : Numbers.None)}</td><td class="number">{(cost.TokensPerSecond is { } speed ? Numbers.Count((long)Math.Round(speed)) : Numbers.None)}</td></tr>"""))}</tbody>
                 <tfoot><tr><th scope="row">Total</th><td><span class="in-cell"></span><span class="in-cell-value">{Numbers.Duration(total)}</span></td><td class="number">{Numbers.Count(model.Costs.Sum(static cost => cost.Tokens))}</td><td></td></tr></tfoot>
                 </table></div>
                 """)) { Short = "Cost" };
@@ -53,6 +53,6 @@ internal static class AccountSections
         Markup detail = examples.Count == 0
             ? Markup.Empty
             : Markup.Of($"""<details><summary>{(examples.Count == 1 ? "an example" : "examples")}</summary><ul>{examples.Select(static example => Markup.Of($"<li><code>{example}</code></li>"))}</ul></details>""");
-        return Markup.Of($"""<li>{(warning.Count is { } count ? Markup.Of($"<b>{Numbers.Count(count)}×</b> ") : Markup.Empty)}{warning.Message}{detail}</li>""");
+        return Markup.Of($"""<li>{warning.Message}{(warning.Count is { } count ? Markup.Of($"""<span class="times">× {Numbers.Count(count)}</span>""") : Markup.Empty)}{detail}</li>""");
     }
 }

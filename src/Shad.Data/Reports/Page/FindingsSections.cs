@@ -31,6 +31,7 @@ internal static class FindingsSections
                 <thead><tr><th scope="col">Span, in its context</th><th scope="col" class="number">Mean LD (nats)</th><th scope="col" class="number">Tokens</th><th scope="col">Sample</th></tr></thead>
                 <tbody>{model.Spans.Select(static span => Markup.Of($"""<tr><td><span class="context"><bdi>{WhiteSpace(span.Before)}</bdi></span><code class="rs">{WhiteSpace(span.Text)}</code><span class="context"><bdi>{WhiteSpace(span.After)}</bdi></span></td><td class="number">{Numbers.Decimal(span.MeanLossDifference, 2)}</td><td class="number">{span.Tokens}</td><td class="sample-name" data-sample="{span.SampleId}"><bdi>{span.SampleId}</bdi></td></tr>"""))}</tbody>
                 </table></div>
+                <p class="note">In the order of mean LD, drawn a little towards 0 for short spans, so that a lone token must earn its place.</p>
                 """)) { Short = "Reasoning" };
     }
 

@@ -37,6 +37,9 @@ internal static class Numbers
             ? Minus(value.ToString("F" + decimals.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture))
             : None;
 
+    /// <summary>A setting as it was given: <c>0.1</c>, <c>0.125</c>, at most four decimals.</summary>
+    public static string Setting(double number) => number.ToString("0.####", CultureInfo.InvariantCulture);
+
     /// <summary>A difference with its sign: <c>+0.31</c>, <c>−0.31</c>.</summary>
     public static string Signed(double number, int decimals) =>
         number > 0 ? "+" + Decimal(number, decimals) : Decimal(number, decimals);

@@ -16,5 +16,5 @@ internal static class RuleText
     /// <summary>What the rule calls reasoning.</summary>
     public static string Threshold(ClassificationRule rule) => rule.Margin == 0
         ? "reasoning where LD > 0"
-        : $"reasoning where LD > {Numbers.Decimal(rule.Margin, rule.Margin * 10 % 1 == 0 ? 1 : 2)} nats";
+        : $"reasoning where LD > {Numbers.Setting(rule.Margin)} nats";
 }

@@ -10,7 +10,7 @@ internal static class TuningSections
     {
         if (model.Losses.Count == 0) return null;
         bool byRole = model.Losses.Any(static losses => losses.Reasoning is not null || losses.Boilerplate is not null);
-        string[] groups = byRole ? ["all response tokens", "boilerplate", "reasoning"] : ["all response tokens"];
+        string[] groups = byRole ? ["all", "boilerplate", "reasoning"] : ["all"];
         GroupedBarChart? chart = GroupedBarChart.Create(
             groups,
             [.. model.Losses.Select(losses =>
@@ -23,14 +23,14 @@ internal static class TuningSections
             Markup.Of($"Mean loss on samples that no tuning has seen; lower is better. A good training lowers the <span class=\"rs-ink\">reasoning</span> bars, not only the boilerplate bars that any training lowers."),
             Markup.Of($"""
                 <article class="card wide">
-                {Legend(model.Losses.Select(static losses => (losses.Model, "")))}
-                {chart?.Draw("Losses by role and model") ?? Markup.Empty}
+                <div>{Legend("block", model.Losses.Select(static losses => (losses.Model, "")))}
+                {chart?.Draw("Losses by role and model") ?? Markup.Empty}</div>
                 <div class="table-frame"><table>
-                <thead><tr><th scope="col">Model</th>{groups.Select(static group => Markup.Of($"""<th scope="col" class="number">{group}</th>"""))}<th scope="col" class="number">tokens measured</th></tr></thead>
-                <tbody>{model.Losses.Select(losses => Markup.Of($"""<tr><th scope="row">{Title(losses.Model)}</th>{Cell(losses.All, first.All, losses == first)}{(byRole ? Markup.Of($"{Cell(losses.Boilerplate, first.Boilerplate, losses == first)}{Cell(losses.Reasoning, first.Reasoning, losses == first)}") : Markup.Empty)}<td class="number">{Numbers.Count(losses.Tokens)}</td></tr>"""))}</tbody>
+                <thead><tr><th scope="col">Model</th>{groups.Select(static group => Markup.Of($"""<th scope="col" class="number">{group}</th>"""))}</tr></thead>
+                <tbody>{model.Losses.Select(losses => Markup.Of($"""<tr><th scope="row">{Title(losses.Model)}</th>{Cell(losses.All, first.All, losses == first)}{(byRole ? Markup.Of($"{Cell(losses.Boilerplate, first.Boilerplate, losses == first)}{Cell(losses.Reasoning, first.Reasoning, losses == first)}") : Markup.Empty)}</tr>"""))}</tbody>
                 </table></div>
                 </article>
-                <p class="note">Nats per token. A loss of 0.69 nats means that the model gave the right token one chance in two on (geometric) average, 2.30 one in ten.{roles}</p>
+                <p class="note">Nats per token, over {Numbers.Count(first.Tokens)} held-out response tokens; in brackets the change from the {Title(first.Model)}. A loss of 0.69 nats means that the model gave the right token one chance in two on (geometric) average, 2.30 one in ten.{roles}</p>
                 """)) { Short = "Before & after" };
     }
 
@@ -45,6 +45,7 @@ internal static class TuningSections
             .. Card("Fine-tuning: reasoning tokens", "What is specific to a sample.", tunes, static progress => progress.ReasoningLoss, static held => held.ReasoningLoss),
             .. Card("Fine-tuning: boilerplate tokens", "What repeats from sample to sample.", tunes, static progress => progress.BoilerplateLoss, static held => held.BoilerplateLoss),
             .. Card("Weight of reasoning in RFT", "ω of the reasoning tokens; boilerplate gets the rest.", tunes, static progress => progress.ReasoningWeight, static _ => null, "weight"),
+            .. Card("Gradient norm of fine-tuning", "L2 norm before clipping; spikes mean unsteady steps.", tunes, static progress => progress.GradientNorm > 0 ? progress.GradientNorm : null, static _ => null, "gradient norm"),
             .. Card("Learning rate of the probes", "Warm-up, then decay.", probes, static progress => progress.LearningRate, static _ => null, "learning rate"),
             .. Card("Learning rate of fine-tuning", "Warm-up, then decay.", tunes, static progress => progress.LearningRate, static _ => null, "learning rate"),
         ];
@@ -72,14 +73,14 @@ internal static class TuningSections
             <article class="card">
             <h3>{title}</h3>
             <p class="formula">{note}</p>
-            {Legend(chart.Lines.Select(line => (line.Name, loss && line.Points.Count > 1 ? $"{Numbers.Decimal(line.Points[0].Point.Value, 2)} → {Numbers.Decimal(line.Points[^1].Point.Value, 2)}" : "")))}
+            {Legend("stroke", chart.Lines.Select(line => (line.Name, loss && line.Points.Count > 1 ? $"{Numbers.Decimal(line.Points[0].Point.Value, 2)} → {Numbers.Decimal(line.Points[^1].Point.Value, 2)}" : "")))}
             {chart.Draw($"{title}: {axis} by optimizer step")}
             </article>
             """);
     }
 
-    private static Markup Legend(IEnumerable<(string Name, string Note)> entries) => Markup.Of(
-        $"""<div class="legend">{entries.Select(static entry => Markup.Of($"""<span><i class="swatch {SeriesColour.ClassOf(entry.Name)}"></i>{Title(entry.Name)}{(entry.Note.Length > 0 ? Markup.Of($""" <small>{entry.Note}</small>""") : Markup.Empty)}</span>"""))}</div>""");
+    private static Markup Legend(string kind, IEnumerable<(string Name, string Note)> entries) => Markup.Of(
+        $"""<div class="legend">{entries.Select(entry => Markup.Of($"""<span><i class="{kind} {SeriesColour.ClassOf(entry.Name)}"></i>{Title(entry.Name)}{(entry.Note.Length > 0 ? Markup.Of($""" <small>{entry.Note}</small>""") : Markup.Empty)}</span>"""))}</div>""");
 
     private static Markup Cell(double? value, double? before, bool isFirst)
     {

@@ -31,7 +31,8 @@ internal static class VisibleText
         return visible.ToString();
     }
 
-    private static bool IsPlain(char c) => c is >= ' ' and < '\u007F' or '\n' or '\t';
+    private static bool IsPlain(char c) =>
+        c is >= ' ' and < '\u007F' or '\n' or '\t' || (c >= '\u00A0' && !char.IsSurrogate(c) && !IsHidden(c));
 
     private static bool IsHidden(int value) => value switch
     {
