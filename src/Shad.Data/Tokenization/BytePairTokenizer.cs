@@ -22,7 +22,8 @@ internal sealed class BytePairTokenizer : ITextTokenizer
     private readonly AddedTokenMatcher _inOriginal;
     private readonly AddedTokenMatcher _inNormalized;
     private readonly Dictionary<string, int> _addedIds;
-    private readonly byte[][] _bytes; // what each token decodes to
+    private readonly byte[]?[] _bytes; // what each token decodes to; null for an id without a token
+    private readonly bool[] _isAdded;
 
     /// <summary>Creates a tokenizer.</summary>
     public BytePairTokenizer(TokenizerDefinition definition, SequenceMarkers markers)
@@ -36,6 +37,8 @@ internal sealed class BytePairTokenizer : ITextTokenizer
             .Select(t => (Normalize(NormalizedText.Of(t.Content, 0), isSequenceStart: false).Text, t)).Where(t => t.Text.Length > 0)]);
         _addedIds = definition.AddedTokens.ToDictionary(t => t.Content, t => t.Id, StringComparer.Ordinal);
         _bytes = CreateBytes(definition);
+        _isAdded = new bool[_bytes.Length];
+        foreach (var token in definition.AddedTokens) _isAdded[token.Id] = true;
     }
 
     /// <inheritdoc/>
@@ -93,7 +96,7 @@ internal sealed class BytePairTokenizer : ITextTokenizer
                 var token = BytesOf(id).AsSpan();
                 if (dropsSpace && id != BeginningOfSequenceId && token.Length > 0)
                 {
-                    if (token[0] == ' ' && !_addedIds.ContainsKey(_definition.Tokens[id])) token = token[1..];
+                    if (token[0] == ' ' && !_isAdded[id]) token = token[1..];
                     dropsSpace = false;
                 }
 
@@ -139,9 +142,9 @@ internal sealed class BytePairTokenizer : ITextTokenizer
         return _definition.Vocabulary.TryGetValue(content, out var id) ? id : null;
     }
 
-    private static byte[][] CreateBytes(TokenizerDefinition definition)
+    private static byte[]?[] CreateBytes(TokenizerDefinition definition)
     {
-        var bytes = new byte[definition.Tokens.Length][];
+        var bytes = new byte[]?[definition.Tokens.Length];
         foreach (var (token, id) in definition.Vocabulary) bytes[id] = VocabularyBytes(token);
         foreach (var token in definition.AddedTokens) bytes[token.Id] = Encoding.UTF8.GetBytes(token.Content);
         return bytes;
@@ -160,7 +163,7 @@ internal sealed class BytePairTokenizer : ITextTokenizer
     }
 
     private byte[] BytesOf(int id) =>
-        (uint)id < (uint)_bytes.Length ? _bytes[id] : throw TokenizerErrors.UnknownId(_definition.File, id, _bytes.Length);
+        (uint)id < (uint)_bytes.Length && _bytes[id] is { } bytes ? bytes : throw TokenizerErrors.UnknownId(_definition.File, id, _bytes.Length);
 
     private NormalizedText Normalize(NormalizedText text, bool isSequenceStart)
     {

@@ -9,7 +9,7 @@ namespace Shad.Data.Tokenization;
 /// </summary>
 /// <remarks>
 /// What differs: possessive quantifiers (<c>?+ *+ ++</c>) become atomic groups; an interval followed by <c>+</c> is repeated, as
-/// in Ruby; <c>^</c> and <c>$</c> stand at every line; <c>\w</c> covers all marks; <c>[</c> inside a class opens a nested class,
+/// in Ruby; <c>^</c> and <c>$</c> stand at every line; <c>\w</c> covers all marks and numbers; <c>[</c> inside a class opens a nested class,
 /// which is refused, as are scripts (<c>\p{Han}</c>), class intersections, back references and code points beyond U+FFFF.
 /// </remarks>
 internal sealed class OnigurumaSyntax
@@ -271,9 +271,9 @@ internal sealed class OnigurumaSyntax
             case 's' or 'S' or 'd' or 'D' or 'n' or 'r' or 't' or 'f' or 'v' or 'a' or 'e':
                 return "\\" + character;
             case 'w':
-                return inClass ? @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}" : @"[\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}]";
+                return inClass ? @"\p{L}\p{M}\p{N}\p{Pc}" : @"[\p{L}\p{M}\p{N}\p{Pc}]";
             case 'W' when !inClass:
-                return @"[^\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}]";
+                return @"[^\p{L}\p{M}\p{N}\p{Pc}]";
             case 'b' or 'B' or 'A' or 'z' or 'Z' when !inClass:
                 return "\\" + character;
             case 'x' or 'u':

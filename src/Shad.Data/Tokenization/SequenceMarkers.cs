@@ -58,9 +58,9 @@ internal sealed record SequenceMarkers(int? BeginningId, int? EndId)
             if (field.Element.ValueKind == JsonValueKind.Array) field = field.Items().FirstOrDefault();
             if (field is null) return null;
             var id = field.TokenId();
-            return id < definition.Tokens.Length
+            return id < definition.Tokens.Length && definition.Tokens[id] is not null
                 ? id
-                : throw field.Bad($"it is {id}, but the tokenizer has {definition.Tokens.Length} tokens", "the id of a token in tokenizer.json");
+                : throw field.Bad($"it is {id}, which is no token of tokenizer.json", "the id of a token");
         }
     }
 }

@@ -15,8 +15,8 @@ internal sealed class TokenizerDefinition
     /// <summary>The tokens found in text before anything else.</summary>
     public required IReadOnlyList<AddedToken> AddedTokens { get; init; }
 
-    /// <summary>The string of each token, by id.</summary>
-    public required string[] Tokens { get; init; }
+    /// <summary>The string of each token, by id; null for an id without a token.</summary>
+    public required string?[] Tokens { get; init; }
 
     /// <summary>True: symbols are bytes, spelled in the <see cref="ByteAlphabet"/>. False: symbols are characters.</summary>
     public required bool IsByteLevel { get; init; }

@@ -41,10 +41,10 @@ internal static class TokenizerErrors
         "tokenizer.duplicate_id", $"id {id} belongs to both {Quote(first)} and {Quote(second)}", $"{file}, field {field}",
         "one token an id", SaveAgain);
 
-    public static ShadException Hole(string file, int firstFree, int count, int largest) => new(
-        "tokenizer.vocabulary_hole",
-        $"{count} of the ids 0 to {largest} have no token, the first is {firstFree}", $"{file}, fields model.vocab and added_tokens",
-        "ids without holes", SaveAgain);
+    public static ShadException Holes(string file, long missing, int largest, string token) => new(
+        "tokenizer.vocabulary_holes",
+        $"{missing} of the ids 0 to {largest} have no token; the largest is the id of {Quote(token)}",
+        $"{file}, fields model.vocab and added_tokens", "at least half of the ids with a token", SaveAgain);
 
     public static ShadException UnknownMergeToken(string file, string field, string token) => new(
         "tokenizer.unknown_merge_token", $"the merge uses {Quote(token)}, which is not in model.vocab", $"{file}, field {field}",
@@ -63,9 +63,9 @@ internal static class TokenizerErrors
         "tokenizer.unknown_id", $"token id {id} is not in the tokenizer", file, $"an id from 0 to {size - 1}",
         "Check that the token ids were made by this model's tokenizer");
 
-    public static ShadException DoesNotFit(string file, int tokens, int modelSize, string example, int exampleId) => new(
+    public static ShadException DoesNotFit(string file, int size, int modelSize, string example, int exampleId) => new(
         "tokenizer.does_not_fit",
-        $"the tokenizer has {tokens} tokens but the model has embeddings for {modelSize}; {Quote(example)} is token {exampleId}", file,
+        $"the tokenizer has ids up to {size - 1} but the model has embeddings for {modelSize} tokens; {Quote(example)} is token {exampleId}", file,
         $"every token id below the model's vocab_size {modelSize}",
         "Use the tokenizer that belongs to the model, or resize the model's embeddings for the added tokens");
 

@@ -326,21 +326,20 @@ internal sealed class TokenizerFile
         return added;
     }
 
-    private string[] CollectTokens(JsonField vocabularyField, Dictionary<string, int> vocabulary, List<AddedToken> added)
+    private string?[] CollectTokens(JsonField vocabularyField, Dictionary<string, int> vocabulary, List<AddedToken> added)
     {
         var byId = new Dictionary<int, string>(vocabulary.Count + added.Count);
         foreach (var (token, id) in vocabulary) Add(token, id, vocabularyField.Path);
         foreach (var token in added) Add(token.Content, token.Id, "added_tokens");
 
+        // Published vocabularies have some ids without a token; where most have none, an id is wrong.
         var largest = byId.Keys.Max();
-        if (largest >= byId.Count)
+        if (largest / 2 >= byId.Count)
         {
-            var firstFree = 0;
-            while (byId.ContainsKey(firstFree)) firstFree++;
-            throw TokenizerErrors.Hole(_file, firstFree, largest + 1 - byId.Count, largest);
+            throw TokenizerErrors.Holes(_file, largest + 1L - byId.Count, largest, byId[largest]);
         }
 
-        var tokens = new string[byId.Count];
+        var tokens = new string?[largest + 1];
         foreach (var (id, token) in byId) tokens[id] = token;
         return tokens;
 
@@ -372,7 +371,7 @@ internal sealed class TokenizerFile
     }
 
     private WordSplitter CreateSplitter(
-        Dictionary<string, int> vocabulary, List<(int Left, int Right, int Joined)> merges, string[] tokens, bool ignoresMerges)
+        Dictionary<string, int> vocabulary, List<(int Left, int Right, int Joined)> merges, string?[] tokens, bool ignoresMerges)
     {
         if (_splitters.Count == 1) return _splitters[0];
         if (_splitters.Count > 1) return new SplitterSequence(_splitters);
@@ -380,7 +379,7 @@ internal sealed class TokenizerFile
         // Without a pre-tokenizer the whole text is one word. Where no merge joins a symbol that ends in another character to one
         // that begins with the space symbol, the text can be cut there without changing any token, and words can be looked up.
         if (_isByteLevel || ignoresMerges || _spaceSymbol is not { } space || !vocabulary.ContainsKey(space.ToString())) return new NoSplitter();
-        var crosses = merges.Any(merge => !tokens[merge.Left].EndsWith(space) && tokens[merge.Right].StartsWith(space));
+        var crosses = merges.Any(merge => !tokens[merge.Left]!.EndsWith(space) && tokens[merge.Right]!.StartsWith(space));
         return crosses ? new NoSplitter() : new WordStartSplitter(space);
     }
 }

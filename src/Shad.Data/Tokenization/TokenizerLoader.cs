@@ -32,9 +32,9 @@ public static class TokenizerLoader
         var tokenizer = Open(modelFolder);
         if (tokenizer.VocabularySize > modelVocabularySize)
         {
+            var largest = tokenizer.VocabularySize - 1;
             throw TokenizerErrors.DoesNotFit(
-                Path.Combine(modelFolder, "tokenizer.json"), tokenizer.VocabularySize, modelVocabularySize,
-                tokenizer.Describe(Math.Max(modelVocabularySize, 0)), Math.Max(modelVocabularySize, 0));
+                Path.Combine(modelFolder, "tokenizer.json"), tokenizer.VocabularySize, modelVocabularySize, tokenizer.Describe(largest), largest);
         }
 
         return tokenizer;

@@ -73,8 +73,17 @@ public sealed class TokenizerErrorTests
     }
 
     [Test]
-    public void Ids_without_a_token_are_refused() =>
-        Refused(json => Vocabulary(json)["extra"] = 400, "tokenizer.vocabulary_hole", "264", "400");
+    public void Some_ids_may_have_no_token_but_not_most()
+    {
+        var json = TokenizerFixture.ByteLevel(merges: 5);
+        Vocabulary(json)["extra"] = 400;
+        var tokenizer = TokenizerFixture.Load(json);
+        Assert.That(tokenizer.VocabularySize, Is.EqualTo(401));
+        Assert.That(tokenizer.Describe(400), Is.EqualTo("extra"));
+        Assert.That(Assert.Throws<ShadException>(() => tokenizer.Decode([399]))!.Message, Does.Contain("399"));
+        Refused(j => Vocabulary(j)["extra"] = 40_000, "tokenizer.vocabulary_holes", "extra", "40000");
+        Refused(j => Vocabulary(j)["extra"] = int.MaxValue, "tokenizer.vocabulary_holes", "extra");
+    }
 
     [Test]
     public void One_id_for_two_tokens_is_refused()
@@ -158,7 +167,7 @@ public sealed class TokenizerErrorTests
         Assert.That(TokenizerLoader.Load(folder, 320).VocabularySize, Is.EqualTo(259));
         var error = Assert.Throws<ShadException>(() => TokenizerLoader.Load(folder, 258))!;
         Assert.That(error.Code, Is.EqualTo("tokenizer.does_not_fit"));
-        Assert.That(error.Message, Does.Contain("<|end|>of turn").And.Contain("258"));
+        Assert.That(error.Message, Does.Contain("<|end|>of turn").And.Contain("258 tokens"));
     }
 
     [Test]

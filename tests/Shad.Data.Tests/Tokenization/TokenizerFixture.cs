@@ -33,7 +33,7 @@ internal static class TokenizerFixture
         var vocabulary = new JsonObject();
         for (var value = 0; value < 256; value++) vocabulary[ReferenceTokenizer.ByteSymbol(value)] = value;
         var list = new JsonArray();
-        foreach (var (left, right) in Learn(merges))
+        foreach (var (left, right) in Learned.Value.Take(merges))
         {
             list.Add(mergesAsArrays ? new JsonArray(left, right) : JsonValue.Create($"{left} {right}"));
             vocabulary.TryAdd(left + right, vocabulary.Count);
@@ -116,6 +116,8 @@ internal static class TokenizerFixture
     }
 
     // Learns merges the plain way: the most frequent pair, ties by order, over whole samples cut at spaces.
+    private static readonly Lazy<List<(string Left, string Right)>> Learned = new(() => Learn(300));
+
     private static List<(string Left, string Right)> Learn(int count)
     {
         var words = Samples.SelectMany(s => s.Split(' ').Select((w, i) => i == 0 ? w : " " + w))
