@@ -24,14 +24,14 @@ internal sealed class CorpusRowParser(int? vocabularySize)
     /// <exception cref="ShadException">The row is bad; the message says where and why.</exception>
     internal CorpusRow Parse(ReadOnlyMemory<byte> json, RowSource source)
     {
-        if (HasField(json.Span, "input_ids"u8, source))
-        {
-            var tokens = _tokenized.Read(json.Span, source);
-            return new TokenizedRow(tokens.Id, source, tokens);
-        }
-
         try
         {
+            if (HasField(json.Span, "input_ids"u8, source))
+            {
+                var tokens = _tokenized.Read(json.Span, source);
+                return new TokenizedRow(tokens.Id, source, tokens);
+            }
+
             using var document = JsonDocument.Parse(json, Options);
             return ParseConversation(document.RootElement, source);
         }
@@ -41,30 +41,24 @@ internal sealed class CorpusRowParser(int? vocabularySize)
         }
         catch (InvalidOperationException e)
         {
-            // What GetString and WriteTo throw for an escaped lone surrogate or bytes that are not UTF-8.
+            // What System.Text.Json throws for an escaped half of a surrogate pair and for bytes that are not UTF-8.
             throw CorpusErrors.NotText(source, e);
         }
     }
 
-    /// <summary>True where the object has the field at its top and it is not null. Checks the row to be one JSON object up to there.</summary>
+    /// <summary>True where the object has the field at its top and it is not null.</summary>
+    /// <exception cref="ShadException">The row is no object.</exception>
     private static bool HasField(ReadOnlySpan<byte> json, ReadOnlySpan<byte> field, RowSource source)
     {
         var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = MaximumDepth });
-        try
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.StartObject) throw CorpusErrors.NotObject(source, reader.TokenType);
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
+            bool found = reader.ValueTextEquals(field);
             reader.Read();
-            if (reader.TokenType != JsonTokenType.StartObject) throw CorpusErrors.NotObject(source, reader.TokenType);
-            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-            {
-                bool found = reader.ValueTextEquals(field);
-                reader.Read();
-                if (found && reader.TokenType != JsonTokenType.Null) return true;
-                reader.Skip();
-            }
-        }
-        catch (JsonException e)
-        {
-            throw CorpusErrors.NotJson(source, e);
+            if (found && reader.TokenType != JsonTokenType.Null) return true;
+            reader.Skip();
         }
 
         return false;

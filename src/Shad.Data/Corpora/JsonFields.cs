@@ -7,7 +7,8 @@ namespace Shad.Data.Corpora;
 
 /// <summary>
 /// The values of fields of tokenized rows. Each method stands on the field's name and reads its value; a value of null gives null or
-/// false. Lists go into buffers that are reused from row to row.
+/// false. Lists go into buffers that are reused from row to row. Text that is not well-formed is the reader's
+/// <see cref="InvalidOperationException"/>, which the row parsers turn into an error of the row.
 /// </summary>
 internal static class JsonFields
 {
@@ -18,7 +19,7 @@ internal static class JsonFields
         return reader.TokenType switch
         {
             JsonTokenType.Null => null,
-            JsonTokenType.String => GetText(ref reader, source),
+            JsonTokenType.String => reader.GetString(),
             JsonTokenType.Number => Encoding.UTF8.GetString(reader.ValueSpan),
             _ => throw CorpusErrors.WrongType(source, "id", CorpusErrors.Describe(reader.TokenType), "a string or a number"),
         };
@@ -31,7 +32,7 @@ internal static class JsonFields
         return reader.TokenType switch
         {
             JsonTokenType.Null => null,
-            JsonTokenType.String => GetText(ref reader, source),
+            JsonTokenType.String => reader.GetString(),
             _ => throw CorpusErrors.WrongType(source, field, CorpusErrors.Describe(reader.TokenType), "text"),
         };
     }
@@ -89,18 +90,6 @@ internal static class JsonFields
         }
 
         return true;
-    }
-
-    private static string GetText(ref Utf8JsonReader reader, RowSource source)
-    {
-        try
-        {
-            return reader.GetString()!;
-        }
-        catch (InvalidOperationException e)
-        {
-            throw CorpusErrors.NotText(source, e);
-        }
     }
 
     private static bool StartList(ref Utf8JsonReader reader, string field, RowSource source)

@@ -51,6 +51,11 @@ internal sealed class TokenizedRowParser(int? vocabularySize)
         {
             throw CorpusErrors.NotJson(source, e);
         }
+        catch (InvalidOperationException e)
+        {
+            // What System.Text.Json throws for an escaped half of a surrogate pair and for bytes that are not UTF-8.
+            throw CorpusErrors.NotText(source, e);
+        }
 
         if (!hasInputIds) throw CorpusErrors.MissingField(source, "input_ids");
         if (!hasLabels) throw CorpusErrors.MissingField(source, "labels");
