@@ -78,7 +78,7 @@ internal sealed class AddedTokenMatcher
     private static bool BeginsWithWord(ReadOnlySpan<char> text) =>
         Rune.DecodeFromUtf16(text, out var first, out _) == OperationStatus.Done && IsOfWord(first);
 
-    private static bool IsOfWord(Rune rune) => Rune.GetUnicodeCategory(rune) is
+    private static bool IsOfWord(Rune rune) => rune.Value is '\u200C' or '\u200D' || Rune.GetUnicodeCategory(rune) is // joiners
         <= UnicodeCategory.OtherLetter or UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark
         or UnicodeCategory.EnclosingMark or UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber
         or UnicodeCategory.ConnectorPunctuation;

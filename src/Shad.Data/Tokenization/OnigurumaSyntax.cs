@@ -9,8 +9,8 @@ namespace Shad.Data.Tokenization;
 /// </summary>
 /// <remarks>
 /// What differs: possessive quantifiers (<c>?+ *+ ++</c>) become atomic groups; an interval followed by <c>+</c> is repeated, as
-/// in Ruby; <c>^</c> and <c>$</c> stand at every line; <c>\w</c> covers all marks and numbers; <c>[</c> inside a class opens a nested class,
-/// which is refused, as are scripts (<c>\p{Han}</c>), class intersections, back references and code points beyond U+FFFF.
+/// in Ruby; <c>^</c> and <c>$</c> stand at every line; <c>\w</c> is Oniguruma's; <c>[</c> inside a class opens a nested class,
+/// which is refused, as are scripts (<c>\p{Han}</c>), word boundaries, <c>[[:alpha:]]</c>, class intersections, back references and code points beyond U+FFFF.
 /// </remarks>
 internal sealed class OnigurumaSyntax
 {
@@ -23,14 +23,16 @@ internal sealed class OnigurumaSyntax
     private static readonly Dictionary<string, string> LongCategories = new()
     {
         ["Letter"] = "L", ["Mark"] = "M", ["Number"] = "N", ["Punctuation"] = "P", ["Symbol"] = "S", ["Separator"] = "Z", ["Other"] = "C",
-        ["Punct"] = "P",
     };
 
     private static readonly Dictionary<string, string> PosixClasses = new()
     {
-        ["digit"] = @"\p{Nd}", ["space"] = @"\s", ["upper"] = @"\p{Lu}", ["lower"] = @"\p{Ll}", ["alpha"] = @"\p{L}\p{M}\p{Nl}",
-        ["alnum"] = @"\p{L}\p{M}\p{Nd}\p{Nl}", ["punct"] = @"\p{P}$+<=>^`|~", ["blank"] = @"\t\p{Zs}", ["cntrl"] = @"\p{Cc}",
+        ["digit"] = @"\p{Nd}", ["space"] = @"\s", ["punct"] = @"\p{P}\p{S}", ["blank"] = @"\t\p{Zs}", ["cntrl"] = @"\p{Cc}",
     };
+
+    // What Oniguruma takes for a part of a word: letters, marks, decimal and letter numbers, connectors, and by way of their
+    // properties the fractions and powers of Latin-1 and the circled letters (those beyond U+FFFF are left out).
+    private const string WordCharacters = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}²³¹¼-¾\u24B6-\u24E9";
 
     private readonly string _pattern;
     private readonly StringBuilder _output = new();
@@ -271,10 +273,10 @@ internal sealed class OnigurumaSyntax
             case 's' or 'S' or 'd' or 'D' or 'n' or 'r' or 't' or 'f' or 'v' or 'a' or 'e':
                 return "\\" + character;
             case 'w':
-                return inClass ? @"\p{L}\p{M}\p{N}\p{Pc}" : @"[\p{L}\p{M}\p{N}\p{Pc}]";
+                return inClass ? WordCharacters : $"[{WordCharacters}]";
             case 'W' when !inClass:
-                return @"[^\p{L}\p{M}\p{N}\p{Pc}]";
-            case 'b' or 'B' or 'A' or 'z' or 'Z' when !inClass:
+                return $"[^{WordCharacters}]";
+            case 'A' or 'z' or 'Z' when !inClass:
                 return "\\" + character;
             case 'x' or 'u':
                 return ReadCodePoint(character, inClass);

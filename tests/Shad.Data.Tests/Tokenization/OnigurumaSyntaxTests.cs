@@ -34,6 +34,8 @@ public sealed class OnigurumaSyntaxTests
 
     [TestCase(@"\p{Han}", "Han")]
     [TestCase(@"[a&&b]", "intersections")]
+    [TestCase(@"[[:alpha:]]", "[:alpha:]")]
+    [TestCase(@"\bx", "\\b")]
     [TestCase(@"[a[bc]]", "inside classes")]
     [TestCase(@"(a)\1", "\\1")]
     [TestCase(@"(?<name>a)", "position 0")]
@@ -59,6 +61,10 @@ public sealed class OnigurumaSyntaxTests
         Assert.That(Matches(@"a*+ab", "aaab"), Is.Empty);
         Assert.That(Matches(@"a*ab", "aaab"), Is.EqualTo((string[])["aaab"]));
     }
+
+    [Test]
+    public void Words_are_made_of_what_Oniguruma_takes_for_words() =>
+        Assert.That(Matches(@"\w+", "a_é9²Ⓐ㉖e\u0301-Ⅷ½ x"), Is.EqualTo((string[])["a_é9²Ⓐ", "e\u0301", "Ⅷ½", "x"]));
 
     [Test]
     public void Letters_and_digits_beyond_the_basic_plane_count_as_one_character()
