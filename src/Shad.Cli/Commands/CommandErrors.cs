@@ -10,7 +10,21 @@ internal static class CommandErrors
         "The bundled model models/shad-mini was not found beside the program nor in a folder above it",
         baseFolder, mend: "Name a model folder with --model");
 
-    public static ShadException OutputExists(string path) => new(
-        "output.exists", "The output exists already and was not written by this command", path,
-        mend: "Choose another name, or delete it first");
+    public static ShadException FileMissing(string file) => new(
+        "file.missing", "There is no such file", file, mend: "Check the path");
+
+    public static ShadException TooManyProbes(int count) => new(
+        "score.too_many_probes", $"{count} probes are named", "--probe",
+        "at most two: the probe, then its aligned control");
+
+    public static ShadException NothingEncoded(IEnumerable<string> files) => new(
+        "corpus.nothing_fits", "No sample of the corpus fits the context", string.Join(", ", files),
+        mend: "Raise --max-length, or use a model with a longer context");
+
+    public static ShadException OutputIsInput(string path) => new(
+        "output.is_input", "The output is one of the inputs", path, mend: "Choose another name with --out");
+
+    public static ShadException RolesMissing(string sample) => new(
+        "tune.role_missing", $"The sample '{sample}' has no roles", "--data", "roles for every sample with the objective rft",
+        "Make them with 'shad score' and 'shad annotate', or use --objective sft");
 }

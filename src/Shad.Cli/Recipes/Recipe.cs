@@ -55,6 +55,9 @@ public sealed record CorpusRecipe
     /// <summary>Share of the samples kept from all tuning, on which the result is measured; 0 to 0.5.</summary>
     public double HeldOut { get; init; } = 0.1;
 
+    /// <summary>Bad rows after which the run ends with an error; null accepts any number. They are counted and listed.</summary>
+    public int? MaxBadRows { get; init; }
+
     /// <summary>Longest sequence in tokens; null takes the model's context. Longer samples lose the left of their prompt, or are
     /// skipped and counted where the responses alone do not fit.</summary>
     public int? MaxLength { get; init; }
@@ -81,8 +84,15 @@ public abstract record TuningRecipe
     /// <summary>Most padded tokens in one forward pass; bounds memory, changes no result.</summary>
     public int TokensPerBatch { get; init; } = 4096;
 
+    /// <summary>Threads; null takes all cores.</summary>
+    public int? Threads { get; init; }
+
     /// <summary>Number format of the matrix products.</summary>
     public TunePrecision Precision { get; init; } = TunePrecision.Float32;
+
+    /// <summary>Number format of the written weights: <c>float32</c>, <c>bfloat16</c>, <c>float16</c>; null keeps that of the base model.
+    /// Small changes of a short tune are rounded away in 16 bits.</summary>
+    public string? SaveDtype { get; init; }
 
     /// <summary>Optimizer steps between checkpoints; 0 writes none, so that a killed tune starts again.</summary>
     public int CheckpointEvery { get; init; } = 50;
@@ -97,6 +107,7 @@ public sealed record ProbeRecipe : TuningRecipe
         Epochs = 3;
         LearningRate = 5e-4;
         SamplesPerStep = 8;
+        SaveDtype = "float32";
     }
 
     /// <summary>Share of the training samples that make the probe sample.</summary>
@@ -163,6 +174,9 @@ public sealed record TuneRecipe : TuningRecipe
     /// <summary>What is trained; empty stops the run after classification.</summary>
     public IReadOnlyList<TuneArm> Arms { get; init; } = [TuneArm.Sft, TuneArm.Rft];
 
+    /// <summary>Optimizer steps between measurements on the held-out samples; 0 measures only before and after.</summary>
+    public int EvaluateEvery { get; init; }
+
     /// <summary>τ of the RFT loss, in nats.</summary>
     public double Temperature { get; init; } = 1.0;
 }
@@ -173,8 +187,8 @@ public static class RecipeDefaults
     /// <summary>The chat layout for models without a template of their own.</summary>
     public const string Layout = "plain";
 
-    /// <summary>The chat layouts there are.</summary>
-    public static readonly IReadOnlyList<string> Layouts = ["plain", "chatml", "llama3", "mistral"];
+    /// <summary>Number formats of weights.</summary>
+    public static readonly IReadOnlyList<string> Dtypes = ["float32", "bfloat16", "float16"];
 
     /// <summary>Where scoring can run.</summary>
     public static readonly IReadOnlyList<string> Devices = ["auto", "cpu", "cuda"];

@@ -1,5 +1,6 @@
 using Shad.Core.Errors;
 using Shad.Core.Tuning;
+using Shad.Data.Chat;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
@@ -24,10 +25,11 @@ public static class RecipeReader
 
     /// <summary>Reads and checks a recipe.</summary>
     /// <param name="path">The YAML file.</param>
+    /// <param name="filesMustExist">False where the model and the corpus are not going to be read.</param>
     /// <param name="overrides"><c>key.path=value</c> each, replacing what the file says before it is checked.</param>
     /// <exception cref="ShadException">The file is not there (<c>recipe.not_found</c>), cannot be read, or has mistakes
     /// (<c>recipe.invalid</c>), all of which the message lists.</exception>
-    public static Recipe Read(string path, IEnumerable<string>? overrides = null)
+    public static Recipe Read(string path, IEnumerable<string>? overrides = null, bool filesMustExist = true)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (!File.Exists(path)) throw RecipeErrors.NotFound(path);
@@ -41,19 +43,20 @@ public static class RecipeReader
             throw RecipeErrors.NotReadable(path, e);
         }
 
-        return Parse(text, path, overrides);
+        return Parse(text, path, overrides, filesMustExist);
     }
 
     /// <summary>Reads and checks the text of a recipe.</summary>
     /// <param name="text">YAML.</param>
     /// <param name="path">The file's name: for messages, for relative paths, and for the run's name where none is given.</param>
+    /// <param name="filesMustExist">As for <see cref="Read"/>.</param>
     /// <param name="overrides">As for <see cref="Read"/>.</param>
     /// <exception cref="ShadException">The recipe has mistakes (<c>recipe.invalid</c>).</exception>
-    public static Recipe Parse(string text, string path, IEnumerable<string>? overrides = null)
+    public static Recipe Parse(string text, string path, IEnumerable<string>? overrides = null, bool filesMustExist = true)
     {
         ArgumentNullException.ThrowIfNull(text);
         ArgumentException.ThrowIfNullOrEmpty(path);
-        var mistakes = new RecipeMistakes(path);
+        var mistakes = new RecipeMistakes(path, filesMustExist);
         YamlMappingNode root = Load(text, path, mistakes);
         foreach (string option in overrides ?? []) Override(root, option, mistakes);
         Recipe recipe = Recipe(new RecipeSection(mistakes, root, ""), path);
@@ -83,9 +86,9 @@ public static class RecipeReader
     private static ModelRecipe Model(RecipeSection section)
     {
         string? path = section.FilePath("path", required: true);
-        if (path is not null && !Directory.Exists(path))
+        if (path is not null && section.FilesMustExist && !Directory.Exists(path))
             section.Note("path", $"the model folder '{path}' does not exist");
-        else if (path is not null && !File.Exists(Path.Combine(path, "config.json")))
+        else if (path is not null && section.FilesMustExist && !File.Exists(Path.Combine(path, "config.json")))
             section.Note("path", $"'{path}' is no model folder: it holds no config.json");
         section.End();
         return new ModelRecipe { Path = path ?? "" };
@@ -96,10 +99,10 @@ public static class RecipeReader
         var defaults = new CorpusRecipe { Files = [] };
         IReadOnlyList<string> files = section.FilePaths("files", required: true);
         string layout = section.Text("layout") ?? defaults.Layout;
-        if (!RecipeDefaults.Layouts.Contains(layout))
+        if (!ChatLayout.Names.Contains(layout))
         {
-            section.Note("layout", $"'corpus.layout' is '{layout}'; expected one of {string.Join(", ", RecipeDefaults.Layouts)}"
-                + (NearestName.Of(layout, RecipeDefaults.Layouts) is { } nearest ? $" (did you mean '{nearest}'?)" : ""));
+            section.Note("layout", $"'corpus.layout' is '{layout}'; expected one of {string.Join(", ", ChatLayout.Names)}"
+                + (NearestName.Of(layout, ChatLayout.Names) is { } nearest ? $" (did you mean '{nearest}'?)" : ""));
         }
 
         var corpus = new CorpusRecipe
@@ -108,6 +111,7 @@ public static class RecipeReader
             Layout = layout,
             Limit = section.OptionalInteger("limit", 1),
             HeldOut = section.Real("held_out", defaults.HeldOut, 0, 0.5),
+            MaxBadRows = section.OptionalInteger("max_bad_rows", 0),
             MaxLength = section.OptionalInteger("max_length", 2),
         };
         section.End();
@@ -132,6 +136,7 @@ public static class RecipeReader
         var tune = Tuning(section, defaults) with
         {
             Arms = section.Choices("arms", defaults.Arms, Arms),
+            EvaluateEvery = section.Integer("evaluate_every", defaults.EvaluateEvery, 0),
             Temperature = section.Real("temperature", defaults.Temperature, 0, 1000, minimumExcluded: true),
         };
         section.End();
@@ -147,7 +152,9 @@ public static class RecipeReader
             LearningRate = section.Real("learning_rate", defaults.LearningRate, 0, 1, minimumExcluded: true),
             SamplesPerStep = section.Integer("samples_per_step", defaults.SamplesPerStep, 1),
             TokensPerBatch = section.Integer("tokens_per_batch", defaults.TokensPerBatch, 1),
+            Threads = section.OptionalInteger("threads", 1),
             Precision = section.Choice("precision", defaults.Precision, Precisions),
+            SaveDtype = section.OptionalChoice("save_dtype", defaults.SaveDtype, RecipeDefaults.Dtypes),
             CheckpointEvery = section.Integer("checkpoint_every", defaults.CheckpointEvery, 0),
         };
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Numerics;
 using System.Text;
+using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
 namespace Shad.Cli.Recipes;
@@ -15,6 +16,9 @@ namespace Shad.Cli.Recipes;
 internal sealed class RecipeSection(RecipeMistakes mistakes, YamlMappingNode? node, string path)
 {
     private readonly HashSet<string> _known = new(StringComparer.Ordinal);
+
+    /// <summary>True where a file that is not there is a mistake.</summary>
+    public bool FilesMustExist => mistakes.FilesMustExist;
 
     /// <summary>The section under a key; reads as empty where it is absent or null.</summary>
     public RecipeSection Section(string key)
@@ -90,8 +94,8 @@ internal sealed class RecipeSection(RecipeMistakes mistakes, YamlMappingNode? no
         foreach ((string text, YamlNode item) in Texts(key, required) ?? [])
         {
             string file = mistakes.Resolve(text, item);
-            if (Directory.Exists(file)) mistakes.Add(item, $"'{file}' is a folder; expected a file");
-            else if (!File.Exists(file)) mistakes.Add(item, $"the file '{file}' does not exist");
+            if (FilesMustExist && Directory.Exists(file)) mistakes.Add(item, $"'{file}' is a folder; expected a file");
+            else if (FilesMustExist && !File.Exists(file)) mistakes.Add(item, $"the file '{file}' does not exist");
             paths.Add(file);
         }
 
@@ -126,6 +130,15 @@ internal sealed class RecipeSection(RecipeMistakes mistakes, YamlMappingNode? no
     /// <summary>One of named values; the default where absent or wrong.</summary>
     public T Choice<T>(string key, T defaultValue, IReadOnlyDictionary<string, T> choices) =>
         Text(key) is { } text ? Choose(key, text, Take(key)!, choices, defaultValue) : defaultValue;
+
+    /// <summary>One of some texts, or null where it is written so; the default where absent or wrong.</summary>
+    public string? OptionalChoice(string key, string? defaultValue, IReadOnlyList<string> choices)
+    {
+        if (node is not null && node.Children.ContainsKey(new YamlScalarNode(key)) && Take(key) is null) return null;
+        return Text(key) is { } text
+            ? Choose<string?>(key, text, Take(key)!, choices.ToDictionary(choice => choice, choice => (string?)choice), defaultValue)
+            : defaultValue;
+    }
 
     /// <summary>A list of named values without repeats; the default where absent or wrong.</summary>
     public IReadOnlyList<T> Choices<T>(string key, IReadOnlyList<T> defaultValue, IReadOnlyDictionary<string, T> choices)
@@ -165,7 +178,7 @@ internal sealed class RecipeSection(RecipeMistakes mistakes, YamlMappingNode? no
     {
         _known.Add(key);
         if (node is null || !node.Children.TryGetValue(new YamlScalarNode(key), out YamlNode? value)) return null;
-        return value is YamlScalarNode { Style: YamlDotNet.Core.ScalarStyle.Plain, Value: null or "" or "null" or "~" } ? null : value;
+        return value is YamlScalarNode { Style: ScalarStyle.Plain or ScalarStyle.Any, Value: null or "" or "null" or "~" } ? null : value;
     }
 
     private void Missing(string key)
@@ -218,8 +231,11 @@ internal sealed class RecipeSection(RecipeMistakes mistakes, YamlMappingNode? no
 
 /// <summary>The mistakes found in a recipe, each with its place, and where relative paths start.</summary>
 /// <param name="file">The recipe file as the user named it.</param>
-internal sealed class RecipeMistakes(string file)
+/// <param name="filesMustExist">True where a file that is not there is a mistake.</param>
+internal sealed class RecipeMistakes(string file, bool filesMustExist = true)
 {
+    public bool FilesMustExist => filesMustExist;
+
     private readonly List<(long Line, string Text)> _found = [];
     private readonly Dictionary<YamlNode, string> _overrides = new(ReferenceEqualityComparer.Instance);
 

@@ -1,5 +1,6 @@
 using System.Text;
 using Shad.Core.Errors;
+using Shad.Data.Files;
 
 namespace Shad.Cli.Runs;
 
@@ -10,22 +11,16 @@ internal static class AtomicText
     /// <exception cref="ShadException">It cannot be written, as on a full disk; nothing of it remains.</exception>
     public static void Write(string path, string text)
     {
-        string temporary = path + ".partial";
+        using AtomicFile file = AtomicFile.Create(path);
         try
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-            using (var stream = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None))
-            {
-                stream.Write(Encoding.UTF8.GetBytes(text));
-                stream.Flush(flushToDisk: true);
-            }
-
-            File.Move(temporary, path, overwrite: true);
+            file.Stream.Write(Encoding.UTF8.GetBytes(text));
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (IOException e)
         {
-            File.Delete(temporary);
-            throw RunErrors.CannotWrite(path, e);
+            throw file.CannotWrite(e);
         }
+
+        file.Complete();
     }
 }

@@ -154,22 +154,21 @@ public sealed class RunFolder : IDisposable
         }
         catch (IOException) when (File.Exists(path))
         {
-            throw RunErrors.InUse(folder, OwnerOf(path));
+            throw RunErrors.InUse(folder, OwnerOf(folder));
         }
 
-        stream.SetLength(0);
-        stream.Write(System.Text.Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture)));
-        stream.Flush();
+        // In a file of its own: nobody else may read the locked one.
+        File.WriteAllText(OwnerFile(folder), Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
         return stream;
     }
 
-    private static string? OwnerOf(string lockFile)
+    private static string OwnerFile(string folder) => System.IO.Path.Combine(folder, ".owner");
+
+    private static string? OwnerOf(string folder)
     {
         try
         {
-            using var stream = new FileStream(lockFile, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            using var reader = new StreamReader(stream);
-            return reader.ReadToEnd() is { Length: > 0 } text ? text : null;
+            return File.ReadAllText(OwnerFile(folder)) is { Length: > 0 } text ? text : null;
         }
         catch (IOException)
         {

@@ -51,41 +51,28 @@ public sealed record StageOutcome
     public IReadOnlyList<string> OutputsElsewhere { get; init; } = [];
 }
 
-/// <summary>What a running stage is given.</summary>
-public sealed class StageContext
+/// <summary>Where work reports to: how far it is and what the user should know.</summary>
+public class WorkContext
 {
     private readonly Action<RunEvent> _observe;
-    private readonly string _stage;
+    private readonly List<RunWarning> _warnings = [];
 
     /// <summary>Creates a context.</summary>
-    /// <param name="run">The run folder.</param>
-    /// <param name="stage">Name of the stage.</param>
-    /// <param name="folder">Where the stage writes; renamed to its own name when it is done.</param>
+    /// <param name="name">Name of the work in its events.</param>
     /// <param name="observe">Receives progress and warnings.</param>
-    public StageContext(RunFolder run, string stage, string folder, Action<RunEvent> observe)
+    public WorkContext(string name, Action<RunEvent> observe)
     {
-        ArgumentNullException.ThrowIfNull(run);
-        Run = run;
-        Folder = folder;
-        _stage = stage;
+        Name = name;
         _observe = observe;
     }
 
-    /// <summary>The run folder, with the outputs of earlier stages.</summary>
-    public RunFolder Run { get; }
+    /// <summary>Name of the work in its events.</summary>
+    public string Name { get; }
 
-    /// <summary>Where the stage writes. Not yet under its final name.</summary>
-    public string Folder { get; }
-
-    /// <summary>Warnings raised so far, kept in the stage's record.</summary>
+    /// <summary>Warnings raised so far.</summary>
     public IReadOnlyList<RunWarning> Warnings => _warnings;
 
-    private readonly List<RunWarning> _warnings = [];
-
-    /// <summary>A file in <see cref="Folder"/>.</summary>
-    public string PathOf(string name) => Path.Combine(Folder, name);
-
-    /// <summary>Says how far the stage is.</summary>
+    /// <summary>Says how far the work is.</summary>
     /// <param name="done">Units done.</param>
     /// <param name="total">Units in all; null where not known.</param>
     /// <param name="unit">What is counted.</param>
@@ -94,16 +81,45 @@ public sealed class StageContext
     /// <param name="detail">More to say.</param>
     public void Progress(
         double done, double? total, string unit, double? tokensPerSecond = null, double? secondsLeft = null, string? detail = null) =>
-        _observe(new StageProgress(_stage, done, total, unit)
+        _observe(new StageProgress(Name, done, total, unit)
         {
             TokensPerSecond = tokensPerSecond, SecondsLeft = secondsLeft, Detail = detail,
         });
 
     /// <summary>Says something the user should know.</summary>
+    /// <param name="code">Stable, dotted code.</param>
+    /// <param name="message">Text for people.</param>
+    /// <param name="count">How often it happened.</param>
+    /// <param name="examples">A few places.</param>
     public void Warn(string code, string message, long? count = null, IReadOnlyList<string>? examples = null)
     {
-        var warning = new RunWarning(_stage, code, message) { Count = count, Examples = examples };
+        var warning = new RunWarning(Name, code, message) { Count = count, Examples = examples };
         _warnings.Add(warning);
         _observe(warning);
     }
+}
+
+/// <summary>What a running stage is given.</summary>
+public sealed class StageContext : WorkContext
+{
+    /// <summary>Creates a context.</summary>
+    /// <param name="run">The run folder.</param>
+    /// <param name="stage">Name of the stage.</param>
+    /// <param name="folder">Where the stage writes; renamed to its own name when it is done.</param>
+    /// <param name="observe">Receives progress and warnings.</param>
+    public StageContext(RunFolder run, string stage, string folder, Action<RunEvent> observe)
+        : base(stage, observe)
+    {
+        Run = run;
+        Folder = folder;
+    }
+
+    /// <summary>The run folder, with the outputs of earlier stages.</summary>
+    public RunFolder Run { get; }
+
+    /// <summary>Where the stage writes. Not yet under its final name.</summary>
+    public string Folder { get; }
+
+    /// <summary>A file in <see cref="Folder"/>.</summary>
+    public string PathOf(string name) => Path.Combine(Folder, name);
 }

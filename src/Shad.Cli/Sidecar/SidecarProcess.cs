@@ -16,6 +16,7 @@ public sealed class SidecarProcess(string executable)
 {
     private const int TailLines = 12;
 
+
     /// <summary>How long an interrupted sidecar may take to write its checkpoint before it is killed.</summary>
     public TimeSpan InterruptGrace { get; init; } = TimeSpan.FromSeconds(30);
 
@@ -92,7 +93,6 @@ public sealed class SidecarProcess(string executable)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            // The sidecar reads nothing, but ends when its stdin does: that is how it learns that this process was killed.
             RedirectStandardInput = true,
             UseShellExecute = false,
             StandardOutputEncoding = System.Text.Encoding.UTF8,

@@ -7,6 +7,11 @@ namespace Shad.Cli.Terminal;
 /// <summary>Events as bars that move, for a person at a terminal.</summary>
 internal sealed class ProgressBars
 {
+    private const int BarWidth = 20;
+
+    // Name of the stage, bar, percentage, and a space between columns.
+    private const int WidthOfOthers = 10 + BarWidth + 4 + 4;
+
     private readonly IAnsiConsole _console;
     private readonly ProgressContext _context;
     private readonly Dictionary<string, ProgressTask> _tasks = new(StringComparer.Ordinal);
@@ -24,7 +29,7 @@ internal sealed class ProgressBars
             .AutoClear(false)
             .Columns(
                 new TaskDescriptionColumn { Alignment = Justify.Left },
-                new ProgressBarColumn { Width = 24 },
+                new ProgressBarColumn { Width = BarWidth },
                 new PercentageColumn(),
                 new StateColumn())
             .StartAsync(context => work(new ProgressBars(console, context).Show));
@@ -37,9 +42,8 @@ internal sealed class ProgressBars
             {
                 case StageStarted stage:
                     ProgressTask started = TaskOf(stage.Stage);
-                    started.Description = $"[bold]{Markup.Escape(stage.Stage)}[/] {Markup.Escape(stage.Title)}";
                     started.IsIndeterminate = true;
-                    started.StartTask();
+                    SetState(started, stage.Title);
                     break;
                 case StageProgress progress:
                     ProgressTask task = TaskOf(progress.Stage);
@@ -54,9 +58,7 @@ internal sealed class ProgressBars
                     SetState(task, ProgressText.Of(progress));
                     break;
                 case StageSkipped stage:
-                    ProgressTask skipped = TaskOf(stage.Stage);
-                    skipped.Description = $"[dim]{Markup.Escape(stage.Stage)} {Markup.Escape(stage.Title)}[/]";
-                    End(skipped, "unchanged, not run again");
+                    End(TaskOf(stage.Stage), "unchanged, not run again");
                     break;
                 case StageDone stage:
                     string summary = stage.Summary is null ? "" : $" · {stage.Summary}";
@@ -78,7 +80,7 @@ internal sealed class ProgressBars
     private ProgressTask TaskOf(string stage)
     {
         if (!_tasks.TryGetValue(stage, out ProgressTask? task))
-            _tasks[stage] = task = _context.AddTask($"[bold]{Markup.Escape(stage)}[/]", autoStart: true);
+            _tasks[stage] = task = _context.AddTask(Markup.Escape(stage), autoStart: true);
         return task;
     }
 
@@ -97,7 +99,11 @@ internal sealed class ProgressBars
     {
         protected override bool NoWrap => true;
 
-        public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime) =>
-            new Text(task.Tag as string ?? "").Overflow(Overflow.Ellipsis);
+        public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime)
+        {
+            string text = task.Tag as string ?? "";
+            int width = Math.Max(10, options.ConsoleSize.Width - WidthOfOthers);
+            return new Text(text.Length <= width ? text : string.Concat(text.AsSpan(0, width - 1), "…"));
+        }
     }
 }

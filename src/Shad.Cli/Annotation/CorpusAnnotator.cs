@@ -1,0 +1,148 @@
+using Shad.Cli.Recipes;
+using Shad.Cli.Scoring;
+using Shad.Core.Classification;
+using Shad.Core.Errors;
+using Shad.Core.Evaluation;
+using Shad.Core.Samples;
+using Shad.Core.Weighting;
+using Shad.Data.Annotations;
+using Shad.Data.Corpora;
+
+namespace Shad.Cli.Annotation;
+
+/// <summary>From scored samples to roles and weights, in two passes over the file and constant memory for each.</summary>
+/// <remarks>
+/// The column <c>weight</c> is for trainers without the RFT loss: weights fixed for the whole corpus, from the base model's mean losses of the
+/// two role groups, so that <c>Σ wᵢ·lossᵢ / Σ wᵢ = ω_b · L_b + ω_r · L_r</c>. The <c>rft</c> objective weighs each optimizer step anew and does
+/// not read them.
+/// </remarks>
+/// <param name="recipe">The rule in use.</param>
+/// <param name="temperature">τ of the weights, nats.</param>
+/// <param name="source">Where the scored samples come from, for messages.</param>
+internal sealed class CorpusAnnotator(RuleRecipe recipe, double temperature, string source)
+{
+    private readonly ClassificationRule _inUse = RuleOf(recipe.Kind, recipe.Margin);
+    private readonly ClassificationRule _other = RuleOf(
+        recipe.Kind == RuleKind.Control ? RuleKind.Paper : RuleKind.Control, recipe.Margin);
+
+    /// <summary>The rule of a kind; the paper's has no margin.</summary>
+    public static ClassificationRule RuleOf(RuleKind kind, double margin) =>
+        kind == RuleKind.Control ? new AlignedControlRule(margin) : new PaperRule();
+
+    /// <summary>Classifies every response token.</summary>
+    /// <param name="read">Starts a pass over the scored samples.</param>
+    /// <param name="write">Receives each sample with <c>loss_difference</c>, <c>role</c> and <c>weight</c>.</param>
+    /// <param name="progress">Told the samples done, both passes counted as one.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <exception cref="ShadException">A loss that the rule needs is missing, or there is no sample.</exception>
+    public async Task<AnnotationSummary> AnnotateAsync(
+        Func<IAsyncEnumerable<AnnotationRow>> read, Action<AnnotationRow> write, Action<double>? progress,
+        CancellationToken cancellationToken)
+    {
+        var losses = new LossByRole();
+        long samples = 0, tokens = 0;
+        bool hasOther = true;
+        await foreach (AnnotationRow row in read().WithCancellation(cancellationToken).ConfigureAwait(false))
+        {
+            float[] baseLoss = Require(row, row.BaseLoss, "base_loss", "Score the corpus with 'shad score'");
+            losses.Add(baseLoss, RoleClassifier.Classify(Difference(row, _inUse), _inUse));
+            hasOther &= ReferenceLoss(row, _other) is not null;
+            samples++;
+            tokens += row.InputIds.Length;
+            progress?.Invoke(samples / 2.0);
+        }
+
+        if (samples == 0) throw ScoringErrors.Empty(source);
+        (double boilerplateWeight, double reasoningWeight) =
+            RftWeights.Compute(losses.BoilerplateLoss, losses.ReasoningLoss, temperature)
+                .PerToken(losses.BoilerplateTokens, losses.ReasoningTokens);
+
+        var tallies = new List<RuleTally> { new(_inUse) };
+        if (hasOther) tallies.Add(new RuleTally(_other));
+        double done = samples / 2.0;
+        await foreach (AnnotationRow row in read().WithCancellation(cancellationToken).ConfigureAwait(false))
+        {
+            TokenRole?[]? structural = StructuralRoles.Of(
+                new EncodedSample(new TokenizedSample(row.Id, row.InputIds, row.Labels), row.Text, row.OffsetStart, row.OffsetEnd));
+            foreach (RuleTally tally in tallies) tally.Add(Difference(row, tally.Rule), row.KnownRoles, structural);
+
+            float[] difference = Difference(row, _inUse);
+            TokenRole?[] roles = RoleClassifier.Classify(difference, _inUse);
+            write(row with
+            {
+                LossDifference = difference,
+                Roles = roles,
+                Weights = Array.ConvertAll(roles, role => role switch
+                {
+                    TokenRole.Boilerplate => (float)boilerplateWeight,
+                    TokenRole.Reasoning => (float)reasoningWeight,
+                    _ => float.NaN,
+                }),
+            });
+            progress?.Invoke(done += 0.5);
+        }
+
+        return new AnnotationSummary
+        {
+            Rule = _inUse.Name,
+            Samples = samples,
+            Tokens = tokens,
+            ResponseTokens = losses.Tokens,
+            BoilerplateLoss = losses.BoilerplateLoss,
+            ReasoningLoss = losses.ReasoningLoss,
+            BoilerplateWeight = boilerplateWeight,
+            ReasoningWeight = reasoningWeight,
+            Rules = [.. tallies.Select(tally => tally.ToSummary())],
+        };
+    }
+
+    private float[] Difference(AnnotationRow row, ClassificationRule rule)
+    {
+        float[] probe = Require(row, row.ProbeLoss, "probe_loss", "Score the corpus with a probe: shad score --probe DIR");
+        float[] reference = rule.Reference == ReferenceModel.Base
+            ? Require(row, row.BaseLoss, "base_loss", "Score the corpus with 'shad score'")
+            : Require(
+                row, row.ControlLoss, "control_loss",
+                "Score the corpus with the aligned control too (a second --probe), or use --rule paper");
+        return RoleClassifier.LossDifference(probe, reference);
+    }
+
+    private static float[]? ReferenceLoss(AnnotationRow row, ClassificationRule rule) =>
+        rule.Reference == ReferenceModel.Base ? row.BaseLoss : row.ControlLoss;
+
+    private float[] Require(AnnotationRow row, float[]? losses, string column, string mend) =>
+        losses ?? throw ScoringErrors.LossesMissing(source, row.Id, column, mend);
+
+    /// <summary>What one rule finds, and how well it agrees.</summary>
+    private sealed class RuleTally(ClassificationRule rule)
+    {
+        private readonly RoleAgreementCounter _known = new();
+        private readonly RoleAgreementCounter _structural = new();
+        private long _boilerplate, _reasoning;
+        private bool _anyKnown, _anyStructural;
+
+        public ClassificationRule Rule => rule;
+
+        public void Add(float[] difference, TokenRole?[]? known, TokenRole?[]? structural)
+        {
+            TokenRole?[] roles = RoleClassifier.Classify(difference, rule);
+            _boilerplate += roles.Count(role => role == TokenRole.Boilerplate);
+            _reasoning += roles.Count(role => role == TokenRole.Reasoning);
+            if (known is not null)
+            {
+                _known.Add(difference, roles, known);
+                _anyKnown = true;
+            }
+
+            if (structural is not null)
+            {
+                _structural.Add(difference, roles, structural);
+                _anyStructural = true;
+            }
+        }
+
+        public RuleSummary ToSummary() => new(
+            rule.Name, rule.Margin, _boilerplate, _reasoning,
+            _anyKnown ? _known.ToAgreement() : null, _anyStructural ? _structural.ToAgreement() : null);
+    }
+}

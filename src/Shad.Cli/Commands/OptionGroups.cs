@@ -1,0 +1,180 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Numerics;
+using Shad.Cli.Recipes;
+using Shad.Core.Tuning;
+using Shad.Data.Chat;
+
+namespace Shad.Cli.Commands;
+
+/// <summary>Options with bounds, made in one line each.</summary>
+internal static class BoundedOption
+{
+    /// <summary>An option for a number; without it the value is null.</summary>
+    public static Option<T?> Of<T>(string name, string description, T minimum, T maximum, bool minimumExcluded = false)
+        where T : struct, INumber<T>
+    {
+        var option = new Option<T?>(name) { Description = description, HelpName = "N" };
+        option.CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            if (!T.TryParse(text, CultureInfo.InvariantCulture, out T value))
+                result.AddError($"{name} is '{text}'; expected a number");
+            else if (value < minimum || value > maximum || (minimumExcluded && value == minimum))
+                result.AddError(string.Create(CultureInfo.InvariantCulture, $"{name} is {value}; expected {Bounds()}"));
+            else
+                return value;
+            return null;
+        };
+        return option;
+
+        string Bounds()
+        {
+            string lower = string.Create(CultureInfo.InvariantCulture, $"{(minimumExcluded ? "more than " : "")}{minimum}");
+            return maximum == T.CreateSaturating(ulong.MaxValue)
+                ? (minimumExcluded ? lower : $"at least {lower}")
+                : string.Create(CultureInfo.InvariantCulture, $"{lower} to {maximum}");
+        }
+    }
+}
+
+/// <summary>The options that say which corpus is read and how.</summary>
+internal sealed class CorpusOptionGroup
+{
+    private readonly Option<string[]> _files;
+    private readonly Option<string> _layout = new("--layout")
+    {
+        Description = "Chat layout that turns conversations into text.",
+        HelpName = "NAME",
+        DefaultValueFactory = _ => RecipeDefaults.Layout,
+    };
+
+    private readonly Option<int?> _limit = BoundedOption.Of("--limit", "Read at most so many samples. Default: all.", 1, int.MaxValue);
+    private readonly Option<int?> _maxLength = BoundedOption.Of(
+        "--max-length", "Longest sequence in tokens. Default: the model's context.", 2, int.MaxValue);
+
+    public CorpusOptionGroup(Command command, string name = "--corpus", string? description = null)
+    {
+        _files = new Option<string[]>(name)
+        {
+            Description = description ?? "Corpus file: .jsonl, .json or .parquet, also .gz and .zst. May be given several times.",
+            HelpName = "FILE",
+            Required = true,
+            AllowMultipleArgumentsPerToken = true,
+        };
+        _layout.AcceptOnlyFromAmong([.. ChatLayout.Names]);
+        command.Options.Add(_files);
+        command.Options.Add(_layout);
+        command.Options.Add(_limit);
+        command.Options.Add(_maxLength);
+    }
+
+    public CorpusRecipe Read(ParseResult parse) => new()
+    {
+        Files = [.. parse.GetRequiredValue(_files).Select(Path.GetFullPath)],
+        Layout = parse.GetRequiredValue(_layout),
+        Limit = parse.GetValue(_limit),
+        MaxLength = parse.GetValue(_maxLength),
+    };
+}
+
+/// <summary>The options that say how losses are measured.</summary>
+internal sealed class ScoreOptionGroup
+{
+    private readonly Option<int?> _tokensPerBatch = BoundedOption.Of(
+        "--tokens-per-batch",
+        $"Most padded tokens in one forward pass; bounds memory, changes no loss. Default: {new ScoreRecipe().TokensPerBatch}.",
+        1, int.MaxValue);
+
+    private readonly Option<string> _device = new("--device")
+    {
+        Description = "Where ONNX Runtime computes; auto takes CUDA where there is one.",
+        HelpName = "DEVICE",
+        DefaultValueFactory = _ => RecipeDefaults.Devices[0],
+    };
+
+    public ScoreOptionGroup(Command command)
+    {
+        _device.AcceptOnlyFromAmong([.. RecipeDefaults.Devices]);
+        command.Options.Add(_tokensPerBatch);
+        command.Options.Add(_device);
+    }
+
+    public ScoreRecipe Read(ParseResult parse)
+    {
+        var defaults = new ScoreRecipe();
+        return defaults with
+        {
+            TokensPerBatch = parse.GetValue(_tokensPerBatch) ?? defaults.TokensPerBatch,
+            Device = parse.GetRequiredValue(_device),
+        };
+    }
+}
+
+/// <summary>The options of a tune of any kind.</summary>
+internal sealed class TuningOptionGroup
+{
+    private readonly Option<int?> _steps = BoundedOption.Of("--steps", "Optimizer steps. Default: from --epochs.", 1, int.MaxValue);
+    private readonly Option<double?> _epochs;
+    private readonly Option<double?> _learningRate;
+    private readonly Option<int?> _samplesPerStep;
+    private readonly Option<int?> _lastLayers = BoundedOption.Of(
+        "--last-layers", "Tune only the last N layers. Default: all parameters.", 1, int.MaxValue);
+
+    private readonly Option<int?> _tokensPerBatch;
+    private readonly Option<string?> _precision = new("--precision")
+    {
+        Description = "Number format of the matrix products: float32 (default) or bfloat16.",
+        HelpName = "FORMAT",
+    };
+
+    public TuningOptionGroup(Command command, TuningRecipe defaults)
+    {
+        _epochs = BoundedOption.Of("--epochs", Text($"Passes over the data. Default: {defaults.Epochs}."), 0.0, 10_000, minimumExcluded: true);
+        _learningRate = BoundedOption.Of(
+            "--learning-rate", Text($"Peak learning rate of AdamW. Default: {defaults.LearningRate}."), 0.0, 1, minimumExcluded: true);
+        _samplesPerStep = BoundedOption.Of(
+            "--samples-per-step", Text($"Samples an optimizer step. Default: {defaults.SamplesPerStep}."), 1, int.MaxValue);
+        _tokensPerBatch = BoundedOption.Of(
+            "--tune-tokens-per-batch",
+            Text($"Most padded tokens in one forward pass of the tune; bounds memory. Default: {defaults.TokensPerBatch}."), 1, int.MaxValue);
+        _precision.AcceptOnlyFromAmong("float32", "bfloat16");
+        foreach (Option option in (Option[])[_steps, _epochs, _learningRate, _samplesPerStep, _lastLayers, _tokensPerBatch, _precision])
+            command.Options.Add(option);
+    }
+
+    public T Read<T>(ParseResult parse, T defaults)
+        where T : TuningRecipe => defaults with
+        {
+            Steps = parse.GetValue(_steps) ?? defaults.Steps,
+            Epochs = parse.GetValue(_epochs) ?? defaults.Epochs,
+            LearningRate = parse.GetValue(_learningRate) ?? defaults.LearningRate,
+            SamplesPerStep = parse.GetValue(_samplesPerStep) ?? defaults.SamplesPerStep,
+            LastLayers = parse.GetValue(_lastLayers) ?? defaults.LastLayers,
+            TokensPerBatch = parse.GetValue(_tokensPerBatch) ?? defaults.TokensPerBatch,
+            Precision = parse.GetValue(_precision) switch
+            {
+                "bfloat16" => TunePrecision.BFloat16,
+                "float32" => TunePrecision.Float32,
+                _ => defaults.Precision,
+            },
+        };
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}
+
+/// <summary>Options that several commands share, one instance a command.</summary>
+internal static class CommonOptions
+{
+    public static Option<string> Model(string description = "Base model folder in Hugging Face layout.") => new("--model", "-m")
+    {
+        Description = description, HelpName = "DIR", Required = true,
+    };
+
+    public static Option<string> Output(string description, string helpName) => new("--out", "-o")
+    {
+        Description = description, HelpName = helpName, Required = true,
+    };
+
+    public static Option<ulong?> Seed() => BoundedOption.Of("--seed", "Seed of every random choice. Default: 1.", 0UL, ulong.MaxValue);
+}

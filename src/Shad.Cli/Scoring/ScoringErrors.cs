@@ -1,0 +1,16 @@
+using Shad.Core.Errors;
+
+namespace Shad.Cli.Scoring;
+
+/// <summary>Every error of scoring a corpus and of reading what was scored.</summary>
+internal static class ScoringErrors
+{
+    public static ShadException CountDiffers(string model, int expected, int found) => new(
+        "score.count_differs", $"{found} samples came back from {expected}", model, "as many losses as samples");
+
+    public static ShadException LossesMissing(string path, string sample, string column, string mend) => new(
+        "annotate.losses_missing", $"The sample '{sample}' has no {column}", path, $"'{column}' for every sample", mend);
+
+    public static ShadException Empty(string path) => new(
+        "annotate.empty", "There is no sample in it", path, "a file that 'shad score' wrote");
+}

@@ -1,0 +1,134 @@
+using System.Text.Json.Nodes;
+using Shad.Cli.Recipes;
+using Shad.Core.Samples;
+using Shad.Data.Annotations;
+using Shad.Models;
+using Shad.Onnx.Scoring;
+
+namespace Shad.Cli.Tests.Commands;
+
+public sealed class ScoreAndAnnotateTests
+{
+    private TemporaryFolder _folder = null!;
+
+    [SetUp]
+    public void SetUp()
+    {
+        _folder = new TemporaryFolder();
+        for (ulong seed = 1; seed <= 3; seed++)
+            ModelInitializer.Write(_folder.PathOf($"model{seed}"), TinyModel.Config, new InitializationOptions { Seed = seed, StandardDeviation = 0.5 });
+        TinyModel.WriteCorpus(_folder.PathOf("corpus.jsonl"), 50, roles: true);
+    }
+
+    [TearDown]
+    public void TearDown() => _folder.Dispose();
+
+    [TestCase("scored.parquet")]
+    [TestCase("scored.jsonl")]
+    public async Task Score_writes_the_losses_of_every_model_in_its_column(string name)
+    {
+        ShadOutput shad = await ScoreAsync(name);
+        Assert.That(shad.ExitCode, Is.Zero, shad.Error);
+        JsonObject json = shad.Json();
+        Assert.That(json["samples"]!.GetValue<int>(), Is.EqualTo(50));
+        Assert.That(json["tokens"]!.GetValue<int>(), Is.EqualTo(500));
+        Assert.That(json["response_tokens"]!.GetValue<int>(), Is.EqualTo(300));
+
+        List<AnnotationRow> rows = await AnnotationReader.Open(_folder.PathOf(name)).ReadAsync().ToListAsync();
+        Assert.That(rows, Has.Count.EqualTo(50));
+        for (int i = 0; i < rows.Count; i += 7)
+        {
+            TokenizedSample sample = TinyModel.Sample(i, roles: true);
+            Assert.That(rows[i].Id, Is.EqualTo(sample.Id));
+            Assert.That(rows[i].InputIds, Is.EqualTo(sample.InputIds));
+            Assert.That(rows[i].KnownRoles, Is.EqualTo(sample.Roles));
+            Assert.That(rows[i].BaseLoss, Is.EqualTo(Losses(1, sample)).Within(1e-5));
+            Assert.That(rows[i].ProbeLoss, Is.EqualTo(Losses(2, sample)).Within(1e-5));
+            Assert.That(rows[i].ControlLoss, Is.EqualTo(Losses(3, sample)).Within(1e-5));
+        }
+    }
+
+    [Test]
+    public async Task Annotate_takes_what_score_wrote()
+    {
+        await ScoreAsync("scored.parquet");
+        ShadOutput shad = await ShadProgram.RunAsync(
+            "annotate", "--scored", _folder.PathOf("scored.parquet"), "--out", _folder.PathOf("annotations.jsonl"), "--margin", "0.25", "--json");
+        Assert.That(shad.ExitCode, Is.Zero, shad.Error);
+        JsonObject rules = shad.Json()["rules"]!.AsObject();
+        Assert.That(rules.Select(rule => rule.Key), Is.EqualTo(new[] { "control", "paper" }));
+        Assert.That(rules["control"]!["margin"]!.GetValue<double>(), Is.EqualTo(0.25));
+        Assert.That(rules["control"]!["tokens"]!.GetValue<int>(), Is.EqualTo(300));
+        Assert.That(rules["control"]!["auc"]!.GetValue<double>(), Is.InRange(0, 1));
+
+        await foreach (AnnotationRow row in AnnotationReader.Open(_folder.PathOf("annotations.jsonl")).ReadAsync())
+        {
+            for (int i = 0; i < row.InputIds.Length; i++)
+            {
+                float difference = row.ProbeLoss![i] - row.ControlLoss![i];
+                TokenRole? expected = float.IsNaN(difference) ? null : difference > 0.25 ? TokenRole.Reasoning : TokenRole.Boilerplate;
+                Assert.That(row.Roles![i], Is.EqualTo(expected));
+            }
+        }
+    }
+
+    [Test]
+    public async Task Eval_measures_models_by_known_roles()
+    {
+        ShadOutput shad = await ShadProgram.RunAsync(
+            "eval", "--model", _folder.PathOf("model1"), "--model", _folder.PathOf("model2"), "--corpus", _folder.PathOf("corpus.jsonl"), "--json");
+        Assert.That(shad.ExitCode, Is.Zero, shad.Error);
+        JsonObject losses = shad.Json()["losses"]!.AsObject();
+        Assert.That(losses.Select(model => model.Key), Is.EqualTo(new[] { "model1", "model2" }));
+        Assert.That(shad.Json()["loss_roles"]!.ToString(), Is.EqualTo("known"));
+
+        double sum = 0;
+        for (int i = 0; i < 50; i++)
+        {
+            TokenizedSample sample = TinyModel.Sample(i, roles: true);
+            float[] loss = Losses(1, sample);
+            sum += loss[6] + loss[8];
+        }
+
+        Assert.That(losses["model1"]!["reasoning"]!.GetValue<double>(), Is.EqualTo(sum / 100).Within(1e-5));
+        Assert.That(losses["model1"]!["tokens"]!.GetValue<int>(), Is.EqualTo(300));
+    }
+
+    [Test]
+    public async Task Export_writes_graphs_that_score_as_the_model_does()
+    {
+        ShadOutput shad = await ShadProgram.RunAsync("export", "--model", _folder.PathOf("model1"), "--json");
+        Assert.That(shad.ExitCode, Is.Zero, shad.Error);
+        Assert.That(shad.Json()["files"]!.AsArray().Select(file => File.Exists(file!.ToString())), Is.All.True.And.Exactly(3).Items);
+    }
+
+    [Test]
+    public async Task Score_says_nothing_but_the_result_on_stdout()
+    {
+        ShadOutput shad = await ShadProgram.RunAsync(
+            "score", "--model", _folder.PathOf("model1"), "--corpus", _folder.PathOf("corpus.jsonl"), "--out", _folder.PathOf("out.jsonl"));
+        Assert.That(shad.Output.TrimEnd().Split('\n'), Has.Length.EqualTo(1));
+        Assert.That(shad.Error, Does.Contain("score: done"));
+    }
+
+    [Test]
+    public async Task Bad_rows_are_counted_and_named()
+    {
+        File.AppendAllText(_folder.PathOf("corpus.jsonl"), "{broken\n");
+        ShadOutput shad = await ScoreAsync("out.jsonl");
+        Assert.That(shad.ExitCode, Is.Zero);
+        Assert.That(shad.Json()["bad_rows"]!.GetValue<int>(), Is.EqualTo(1));
+        Assert.That(shad.Error, Does.Contain("1 bad rows").And.Contain("corpus.jsonl:51"));
+    }
+
+    private Task<ShadOutput> ScoreAsync(string name) => ShadProgram.RunAsync(
+        "score", "--model", _folder.PathOf("model1"), "--probe", _folder.PathOf("model2"), "--probe", _folder.PathOf("model3"),
+        "--corpus", _folder.PathOf("corpus.jsonl"), "--out", _folder.PathOf(name), "--json");
+
+    private float[] Losses(int seed, TokenizedSample sample)
+    {
+        using ModelFolder model = ModelFolder.Open(_folder.PathOf($"model{seed}"));
+        using ScoringSession session = ScoringSession.Open(model, Cli.Scoring.CorpusScorer.OptionsOf(new ScoreRecipe()));
+        return session.Score(sample);
+    }
+}

@@ -1,0 +1,245 @@
+using Shad.Cli.Recipes;
+using Shad.Core.Errors;
+using Shad.Core.Tuning;
+
+namespace Shad.Cli.Tests.Recipes;
+
+public sealed class RecipeReaderTests
+{
+    private TemporaryFolder _folder = null!;
+
+    [SetUp]
+    public void SetUp()
+    {
+        _folder = new TemporaryFolder();
+        _folder.Write("model/config.json", "{}");
+        _folder.Write("data.jsonl", "{}");
+    }
+
+    [TearDown]
+    public void TearDown() => _folder.Dispose();
+
+    [Test]
+    public void A_short_recipe_gets_every_default_and_absolute_paths()
+    {
+        Recipe recipe = Read("model: {path: model}\ncorpus: {files: data.jsonl}\n");
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(recipe.Name, Is.EqualTo("recipe"));
+            Assert.That(recipe.Model.Path, Is.EqualTo(_folder.PathOf("model")));
+            Assert.That(recipe.Corpus.Files, Is.EqualTo(new[] { _folder.PathOf("data.jsonl") }));
+            Assert.That(recipe.Corpus.HeldOut, Is.EqualTo(0.1));
+            Assert.That(recipe.Probe.Fraction, Is.EqualTo(0.01));
+            Assert.That(recipe.Probe.MinimumSamples, Is.EqualTo(100));
+            Assert.That(recipe.Rule.Kind, Is.EqualTo(RuleKind.Control));
+            Assert.That(recipe.Rule.Margin, Is.EqualTo(0.1));
+            Assert.That(recipe.Tune.Arms, Is.EqualTo(new[] { TuneArm.Sft, TuneArm.Rft }));
+        });
+    }
+
+    [Test]
+    public void Every_value_of_a_recipe_is_read()
+    {
+        Recipe recipe = Read(
+            """
+            name: my-run
+            seed: 18446744073709551615
+            model:
+              path: model
+            corpus:
+              files: [data.jsonl, data.jsonl]
+              layout: chatml
+              limit: 1_000
+              held_out: 0.25
+              max_bad_rows: 0
+              max_length: 512
+            probe:
+              fraction: 0.05
+              minimum_samples: 20
+              last_layers: 2
+              steps: 30
+              learning_rate: 1e-3
+              samples_per_step: 4
+              tokens_per_batch: 1000
+              precision: bfloat16
+              save_dtype: null
+              checkpoint_every: 0
+            score: {tokens_per_batch: 100, device: cpu, samples_per_shard: 10}
+            rule: {kind: paper, margin: 0.2}
+            tune: {arms: [rft], temperature: 0.5, epochs: 2, evaluate_every: 10, save_dtype: float16}
+            """);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(recipe.Name, Is.EqualTo("my-run"));
+            Assert.That(recipe.Seed, Is.EqualTo(ulong.MaxValue));
+            Assert.That(recipe.Corpus.Files, Has.Count.EqualTo(2));
+            Assert.That(recipe.Corpus, Is.EqualTo(new CorpusRecipe
+            {
+                Files = recipe.Corpus.Files, Layout = "chatml", Limit = 1000, HeldOut = 0.25, MaxBadRows = 0, MaxLength = 512,
+            }));
+            Assert.That(recipe.Probe, Is.EqualTo(new ProbeRecipe
+            {
+                Fraction = 0.05, MinimumSamples = 20, LastLayers = 2, Steps = 30, Epochs = 3, LearningRate = 1e-3, SamplesPerStep = 4,
+                TokensPerBatch = 1000, Precision = TunePrecision.BFloat16, SaveDtype = null, CheckpointEvery = 0,
+            }));
+            Assert.That(recipe.Score, Is.EqualTo(new ScoreRecipe { TokensPerBatch = 100, Device = "cpu", SamplesPerShard = 10 }));
+            Assert.That(recipe.Rule, Is.EqualTo(new RuleRecipe { Kind = RuleKind.Paper, Margin = 0.2 }));
+            Assert.That(recipe.Tune, Is.EqualTo(new TuneRecipe
+            {
+                Arms = recipe.Tune.Arms, Temperature = 0.5, Epochs = 2, EvaluateEvery = 10, SaveDtype = "float16",
+            }));
+            Assert.That(recipe.Tune.Arms, Is.EqualTo(new[] { TuneArm.Rft }));
+        });
+    }
+
+    [Test]
+    public void All_mistakes_are_reported_together_each_with_its_line()
+    {
+        ShadException error = Assert.Throws<ShadException>(() => Read(
+            """
+            model:
+              path: nowhere
+            corpus:
+              files: [data.jsonl, missing.jsonl]
+              layuot: chatml
+            probe:
+              fraction: 1.5
+              steps: many
+            rule:
+              kind: contrl
+            tune:
+              arms: [sft, sft]
+              temperature: 0
+            tuen: {}
+            score: 7
+            """))!;
+
+        string file = _folder.PathOf("recipe.yaml");
+        string[] mistakes = Mistakes(error);
+        Assert.That(error.Code, Is.EqualTo("recipe.invalid"));
+        Assert.That(mistakes, Is.EqualTo(new[]
+        {
+            $"{file}:2: the model folder '{_folder.PathOf("nowhere")}' does not exist",
+            $"{file}:4: the file '{_folder.PathOf("missing.jsonl")}' does not exist",
+            $"{file}:5: unknown key 'layuot' in 'corpus'; did you mean 'layout'?",
+            $"{file}:7: 'probe.fraction' is 1.5; expected 0 to 1",
+            $"{file}:8: 'probe.steps' is 'many'; expected a whole number",
+            $"{file}:10: 'rule.kind' is 'contrl'; expected one of control, paper (did you mean 'control'?)",
+            $"{file}:12: 'tune.arms' names 'sft' twice",
+            $"{file}:13: 'tune.temperature' is 0; expected more than 0",
+            $"{file}:14: unknown key 'tuen' in the recipe; did you mean 'tune'?",
+            $"{file}:15: 'score' is '7'; expected a section of keys",
+        }));
+        foreach (string mistake in mistakes) Assert.That(error.Message, Does.Contain(mistake));
+    }
+
+    [Test]
+    public void What_is_missing_is_named() => Assert.That(
+        Mistakes(Assert.Throws<ShadException>(() => Read("seed: 1\ncorpus:\n  limit: 5\n"))!),
+        Is.EqualTo(new[]
+        {
+            $"{_folder.PathOf("recipe.yaml")}:1: 'model.path' is missing",
+            $"{_folder.PathOf("recipe.yaml")}:3: 'corpus.files' is missing",
+        }));
+
+    [TestCase("model: [", "not valid YAML")]
+    [TestCase("", "empty")]
+    [TestCase("- a\n", "no recipe")]
+    [TestCase("a: 1\n---\nb: 2\n", "second document")]
+    [TestCase("seed: 1\nseed: 2\n", "not valid YAML")]
+    public void Text_that_is_no_recipe_is_refused(string yaml, string expected) => Assert.That(
+        Assert.Throws<ShadException>(() => Read(yaml))!.Message, Does.Contain(expected));
+
+    [TestCase("seed: -1", "'seed' is '-1'; expected a whole number of at least 0")]
+    [TestCase("name: ../up", "'name' is '../up'")]
+    [TestCase("name: [a]", "'name' is a list; expected a text")]
+    [TestCase("corpus: {files: [], limit: 0}", "'corpus.files' is an empty list; expected at least one item")]
+    [TestCase("corpus: {files: data.jsonl, limit: 0}", "'corpus.limit' is 0; expected at least 1")]
+    [TestCase("corpus: {files: data.jsonl, held_out: 0.6}", "'corpus.held_out' is 0.6; expected 0 to 0.5")]
+    [TestCase("corpus: {files: data.jsonl, layout: chat}", "'corpus.layout' is 'chat'; expected one of plain")]
+    [TestCase("corpus: {files: model}", "is a folder; expected a file")]
+    [TestCase("model: {path: .}", "it holds no config.json")]
+    [TestCase("tune: {precision: fp8}", "'tune.precision' is 'fp8'; expected one of float32, bfloat16")]
+    [TestCase("tune: {save_dtype: int4}", "'tune.save_dtype' is 'int4'; expected one of float32, bfloat16, float16")]
+    [TestCase("tune: {learning_rate: .nan}", "'tune.learning_rate' is '.nan'; expected a number")]
+    [TestCase("score: {device: tpu}", "'score.device' is 'tpu'; expected one of auto, cpu, cuda")]
+    public void A_wrong_value_is_named_with_what_was_expected(string line, string expected) => Assert.That(
+        Assert.Throws<ShadException>(() => Read("model: {path: model}\ncorpus: {files: data.jsonl}\n", line))!.Message,
+        Does.Contain(expected));
+
+    [Test]
+    public void Set_replaces_values_before_they_are_checked()
+    {
+        Recipe recipe = Read(
+            "model: {path: model}\ncorpus: {files: data.jsonl}\ntune: {steps: wrong}\n", "",
+            "tune.steps=7", "tune.arms=[rft]", "rule.kind=paper", "corpus.limit=");
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(recipe.Tune.Steps, Is.EqualTo(7));
+            Assert.That(recipe.Tune.Arms, Is.EqualTo(new[] { TuneArm.Rft }));
+            Assert.That(recipe.Rule.Kind, Is.EqualTo(RuleKind.Paper));
+            Assert.That(recipe.Corpus.Limit, Is.Null);
+        });
+    }
+
+    [Test]
+    public void A_mistake_of_set_names_the_option() => Assert.That(
+        Mistakes(Assert.Throws<ShadException>(() => Read(
+            "model: {path: model}\ncorpus: {files: data.jsonl}\n", "", "tune.step=7", "probe.fraction=2", "nonsense", "=1", "a.b=[", "score.device=gpu"))!),
+        Is.EqualTo(new[]
+        {
+            "--set nonsense: expected KEY.PATH=VALUE, for example tune.steps=100",
+            "--set =1: expected KEY.PATH=VALUE, for example tune.steps=100",
+            "--set a.b=[: the value is not valid YAML: While parsing a node, did not find expected node content.",
+            "--set probe.fraction=2: 'probe.fraction' is 2; expected 0 to 1",
+            "--set score.device=gpu: 'score.device' is 'gpu'; expected one of auto, cpu, cuda (did you mean 'cpu'?)",
+            "--set tune.step=7: unknown key 'step' in 'tune'; did you mean 'steps'?",
+        }));
+
+    [Test]
+    public void A_missing_file_is_an_error_of_its_own() => Assert.That(
+        Assert.Throws<ShadException>(() => RecipeReader.Read(_folder.PathOf("none.yaml")))!.Code, Is.EqualTo("recipe.not_found"));
+
+    [Test]
+    public void A_resolved_recipe_reads_back_as_it_was()
+    {
+        Recipe recipe = Read(
+            """
+            name: "2024"
+            model: {path: model}
+            corpus: {files: [data.jsonl], limit: 3, max_bad_rows: 0}
+            probe: {steps: 5, learning_rate: 0.00012345678901234, save_dtype: null, precision: bfloat16}
+            rule: {kind: paper}
+            tune: {arms: [], save_dtype: bfloat16}
+            """);
+
+        string path = _folder.Write("resolved.yaml", RecipeWriter.ToYaml(recipe));
+
+        Assert.That(RecipeWriter.ToYaml(RecipeReader.Read(path)), Is.EqualTo(RecipeWriter.ToYaml(recipe)));
+        Assert.That(RecipeReader.Read(path).Probe, Is.EqualTo(recipe.Probe));
+        Assert.That(RecipeReader.Read(path).Name, Is.EqualTo("2024"));
+    }
+
+    [Test]
+    public void A_resolved_recipe_is_read_without_its_files_where_these_are_not_needed()
+    {
+        string path = _folder.Write("resolved.yaml", RecipeWriter.ToYaml(Read("model: {path: model}\ncorpus: {files: data.jsonl}\n")));
+        File.Delete(_folder.PathOf("data.jsonl"));
+
+        Assert.That(() => RecipeReader.Read(path), Throws.TypeOf<ShadException>());
+        Assert.That(RecipeReader.Read(path, filesMustExist: false).Corpus.Files, Has.Count.EqualTo(1));
+    }
+
+    private Recipe Read(string yaml, string more = "", params string[] overrides)
+    {
+        // A test's own line replaces the line of the same section.
+        string key = more.Split(':')[0];
+        IEnumerable<string> lines = yaml.Split('\n').Where(line => key.Length == 0 || !line.StartsWith(key + ":", StringComparison.Ordinal));
+        return RecipeReader.Read(_folder.Write("recipe.yaml", string.Join('\n', lines) + more), overrides);
+    }
+
+    private static string[] Mistakes(ShadException error) => (string[])error.Data["mistakes"]!;
+}
