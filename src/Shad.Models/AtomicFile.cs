@@ -34,10 +34,13 @@ internal static class AtomicFile
         catch (Exception error)
         {
             DeleteIfThere(temporary);
-            if (error is IOException or UnauthorizedAccessException) throw ModelErrors.CannotWrite(path, error);
+            if (error is IOException or UnauthorizedAccessException || IsTooLarge(error)) throw ModelErrors.CannotWrite(path, error);
             throw;
         }
     }
+
+    // So the runtime reports a write beyond the largest file that the file system, or a limit of the user, allows.
+    private static bool IsTooLarge(Exception error) => error is ArgumentOutOfRangeException { ParamName: "value" };
 
     private static void DeleteIfThere(string path)
     {

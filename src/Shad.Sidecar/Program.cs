@@ -12,5 +12,21 @@ void End(PosixSignalContext context)
 
 using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
 using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
-using var output = Console.OpenStandardOutput();
+if (args.Contains(SidecarProgram.EndWithStdin))
+{
+    // A thread of its own: a read of stdin cannot be cancelled, and must not keep the process.
+    new Thread(() =>
+    {
+        using var input = Console.OpenStandardInput();
+        Span<byte> ignored = stackalloc byte[256];
+        while (input.Read(ignored) > 0)
+        {
+        }
+
+        ended.Cancel();
+    })
+    { IsBackground = true }.Start();
+}
+
+using var output = StandardOutputStream.Open();
 return await SidecarProgram.RunAsync(args, new EventWriter(output, ended.Cancel), Console.Error, ended.Token).ConfigureAwait(false);

@@ -19,7 +19,7 @@ internal static class SidecarErrors
         mend: "Free space in the cache folder (XDG_CACHE_HOME), or install libstdc++ of GCC 13 or newer", inner: inner);
 
     public static ShadException Usage(string what) => new(
-        "sidecar.usage", what, null, "`Shad.Sidecar tune|score --job FILE`", null);
+        "sidecar.usage", what, null, "`Shad.Sidecar tune|score --job FILE [--end-with-stdin]` or `Shad.Sidecar doctor`", null);
 
     public static ShadException JobMissing(string path) => new(
         "job.missing", "the job file does not exist", path);
@@ -41,14 +41,10 @@ internal static class SidecarErrors
     public static ShadException NoSamples(string path, int skipped, int maximumLength) => new(
         "tune.no_samples",
         skipped == 0
-            ? "there is no sample with a response token"
+            ? "there is no sample"
             : $"no sample is left: {skipped} were skipped because their responses do not fit in {maximumLength} tokens",
         path, "at least one sample with a response token",
-        skipped == 0 ? "Check the labels: -100 marks tokens without loss" : "Raise maximum_length");
-
-    public static ShadException TokenOutsideVocabulary(string path, string sample, int token, int vocabulary) => new(
-        "tune.token_outside_vocabulary", $"sample '{sample}' holds token {token}", path,
-        $"tokens from 0 to {vocabulary - 1}", "Tokenize the corpus with this model's own tokenizer");
+        skipped == 0 ? null : "Raise maximum_length");
 
     public static ShadException RoleMissing(string path, string sample, int token) => new(
         "tune.role_missing", $"response token {token} of sample '{sample}' has no role", path,
@@ -67,13 +63,17 @@ internal static class SidecarErrors
         (checkpoint is null ? "Nothing was written" : $"The last good checkpoint is kept: {checkpoint}")
             + ". Lower the learning rate, or look at these samples");
 
-    public static ShadException CheckpointBroken(string path, Exception inner) => new(
-        "tune.checkpoint_broken", $"the checkpoint cannot be read: {inner.Message}", path,
-        mend: "Remove it; the tune then starts from the checkpoint before it or from the beginning", inner: inner);
-
     public static ShadException NotWritten(string path, Exception inner) => new(
         "sidecar.not_written", $"writing failed: {inner.Message}", path, "room on the disk and the right to write there",
         "Nothing half-written was left; free space and run the job again, it continues from its last checkpoint", inner);
+
+    public static ShadException LongerThanContext(string path, string sample, int length, int context) => new(
+        "score.longer_than_context", $"sample '{sample}' has {length} tokens", path, $"at most {context}, the model's context",
+        "Cut the sample");
+
+    public static ShadException LossNotFinite(string path, string sample, int token) => new(
+        "score.non_finite", $"the loss of token {token} of sample '{sample}' is not a finite number", path, "finite losses",
+        "The model's weights are damaged or too large for float32");
 
     private static string Listed(IEnumerable<string> samples)
     {

@@ -19,6 +19,12 @@ public static class SidecarProgram
     /// <summary>Exit code of a job that was ended by SIGINT or SIGTERM, its checkpoint written.</summary>
     public const int Interrupted = 130;
 
+    /// <summary>
+    /// The argument by which a caller that holds the sidecar's stdin asks it to end when that is closed — as it is by the system,
+    /// however the caller ended.
+    /// </summary>
+    public const string EndWithStdin = "--end-with-stdin";
+
     /// <summary>Runs a command.</summary>
     /// <param name="args">The command line.</param>
     /// <param name="events">Gets the events; the last is <c>done</c> or <c>error</c>.</param>
@@ -33,11 +39,22 @@ public static class SidecarProgram
         try
         {
             var (command, jobPath) = Parse(args);
-            if (command == "tune")
+            switch (command)
             {
-                var job = ReadJob<TuneJob>(jobPath);
-                TorchLibraries.Load();
-                await TuneCommand.RunAsync(job, events, cancellationToken).ConfigureAwait(false);
+                case "tune":
+                    var tune = ReadJob<TuneJob>(jobPath);
+                    TorchLibraries.Load();
+                    await TuneCommand.RunAsync(tune, events, cancellationToken).ConfigureAwait(false);
+                    break;
+                case "score":
+                    var score = ReadJob<ScoreJob>(jobPath);
+                    TorchLibraries.Load();
+                    await ScoreCommand.RunAsync(score, events, cancellationToken).ConfigureAwait(false);
+                    break;
+                default:
+                    TorchLibraries.Load();
+                    DoctorCommand.Run(events);
+                    break;
             }
 
             return Success;
@@ -74,7 +91,9 @@ public static class SidecarProgram
     private static (string Command, string JobPath) Parse(IReadOnlyList<string> args) => args switch
     {
         ["tune" or "score", "--job", var path] => (args[0], path),
-        ["tune" or "score", ..] => throw SidecarErrors.Usage("the job file is not named"),
+        ["tune" or "score", "--job", var path, EndWithStdin] => (args[0], path),
+        ["tune" or "score", ..] => throw SidecarErrors.Usage("the job file is not named, or an argument is not known"),
+        ["doctor"] => (args[0], ""),
         [var other, ..] => throw SidecarErrors.Usage($"there is no command '{other}'"),
         _ => throw SidecarErrors.Usage("no command is given"),
     };

@@ -10,6 +10,7 @@ namespace Shad.Core.Tuning;
 [JsonDerivedType(typeof(SidecarWarning), "warning")]
 [JsonDerivedType(typeof(TuneDone), "done")]
 [JsonDerivedType(typeof(SidecarError), "error")]
+[JsonDerivedType(typeof(SidecarDiagnosis), "diagnosis")]
 public abstract record SidecarEvent;
 
 /// <summary>The job was read and the model loaded; what will be done.</summary>

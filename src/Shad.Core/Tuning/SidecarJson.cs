@@ -11,6 +11,7 @@ namespace Shad.Core.Tuning;
     NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
 [JsonSerializable(typeof(TuneJob))]
+[JsonSerializable(typeof(ScoreJob))]
 [JsonSerializable(typeof(SidecarEvent))]
 public sealed partial class SidecarJson : JsonSerializerContext
 {

@@ -65,8 +65,6 @@ public static class TuneCommand
 
     private static void Warn(EventWriter events, string path, TuneData data, int maximumLength)
     {
-        if (data.WithoutResponse > 0)
-            events.Warn("tune.no_response", $"{path}: {data.WithoutResponse} samples have no response token and are left out.");
         if (data.Truncated > 0)
         {
             events.Warn(
@@ -96,7 +94,7 @@ public static class TuneCommand
         {
             set_num_threads(job.Threads ?? Environment.ProcessorCount);
             var device = TorchDevice.Best();
-            using var parameters = new DecoderParameters(model.Config, new TunedPart(job.LastLayers), job.Precision, device);
+            using var parameters = new DecoderParameters(model.Config, TunedPart.Last(job.LastLayers), job.Precision, device);
             parameters.Load(model.Weights);
             using var decoder = new TorchDecoder(parameters, device);
             using var optimizer = new AdamW(
@@ -149,12 +147,14 @@ public static class TuneCommand
                     events.Write(report);
                 }
 
-                if (job.CheckpointEvery > 0 && done % job.CheckpointEvery == 0 && done < _order.Steps)
+                // One after the last step, too: writing the model may fail, and what was tuned must not be lost by that.
+                if (job.CheckpointEvery > 0 && (done % job.CheckpointEvery == 0 || done == _order.Steps))
                     _checkpoint.Write(parameters, optimizer, done);
-                if (done == _order.Steps || (job.EvaluateEvery > 0 && done % job.EvaluateEvery == 0))
+                if (job.EvaluateEvery > 0 && done % job.EvaluateEvery == 0 && done < _order.Steps)
                     MeasureBetweenSteps(decoder, parameters, optimizer, device, done, cancellationToken);
             }
 
+            MeasureBetweenSteps(decoder, parameters, optimizer, device, _order.Steps, cancellationToken);
             Write(parameters);
             _checkpoint.Remove();
             events.Write(new TuneDone

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Shad.Core.Tuning;
 using Shad.Models.Configuration;
 using Shad.Models.Weights;
@@ -23,13 +22,13 @@ namespace Shad.Sidecar.Modules;
 /// </remarks>
 public sealed class DecoderParameters : IDisposable
 {
-    private readonly List<ParameterBlock> blocks = [];
-    private readonly List<IDisposable> owned = [];
-    private readonly Dictionary<string, Tensor> byName = [];
-    private readonly TunePrecision precision;
-    private Tensor? halfValues;
-    private Tensor? halfGradient;
-    private long halfGradientStart;
+    private readonly List<ParameterBlock> _blocks = [];
+    private readonly List<IDisposable> _owned = [];
+    private readonly Dictionary<string, Tensor> _byName = [];
+    private readonly TunePrecision _precision;
+    private Tensor? _halfValues;
+    private Tensor? _halfGradient;
+    private long _halfGradientStart;
 
     /// <summary>Allocates the parameters of a model; their values are undefined until <see cref="Load"/>.</summary>
     /// <param name="config">The model.</param>
@@ -41,15 +40,14 @@ public sealed class DecoderParameters : IDisposable
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(tuned);
         Config = config;
-        this.precision = precision;
-        bool all = tuned.LastLayers is null;
-        Embedding = Add(ParameterKind.Embedding, all, new ParameterPart(TensorNames.Embedding, [config.VocabularySize, config.HiddenSize]));
+        _precision = precision;
+        Embedding = Add(ParameterKind.Embedding, tuned.IncludesEmbedding, new ParameterPart(TensorNames.Embedding, [config.VocabularySize, config.HiddenSize]));
         Layers = new LayerParameters[config.LayerCount];
         for (int i = 0; i < Layers.Length; i++) Layers[i] = AddLayer(i, tuned.Includes(i, config.LayerCount));
-        FinalNorm = Add(ParameterKind.Norm, true, new ParameterPart(TensorNames.FinalNorm, [config.HiddenSize]));
+        FinalNorm = Add(ParameterKind.Norm, tuned.IncludesTop, new ParameterPart(TensorNames.FinalNorm, [config.HiddenSize]));
         Head = config.TiedHead
             ? Embedding
-            : Add(ParameterKind.Matrix, true, new ParameterPart(TensorNames.Head, [config.VocabularySize, config.HiddenSize]));
+            : Add(ParameterKind.Matrix, tuned.IncludesTop, new ParameterPart(TensorNames.Head, [config.VocabularySize, config.HiddenSize]));
         Allocate(device);
     }
 
@@ -84,13 +82,13 @@ public sealed class DecoderParameters : IDisposable
     public long TotalCount { get; private set; }
 
     /// <summary>The blocks, in the order of the model.</summary>
-    public IReadOnlyList<ParameterBlock> Blocks => blocks;
+    public IReadOnlyList<ParameterBlock> Blocks => _blocks;
 
     /// <summary>Names of the Hugging Face tensors, in the order of the model.</summary>
-    public IEnumerable<ParameterPart> Parts => blocks.SelectMany(static block => block.Parts);
+    public IEnumerable<ParameterPart> Parts => _blocks.SelectMany(static block => block.Parts);
 
     /// <summary>The float32 values of a Hugging Face tensor; a view, not a copy.</summary>
-    public Tensor this[string name] => byName[name];
+    public Tensor this[string name] => _byName[name];
 
     /// <summary>Reads all values from a model's weights, one tensor at a time.</summary>
     public void Load(ModelWeights weights)
@@ -98,8 +96,8 @@ public sealed class DecoderParameters : IDisposable
         ArgumentNullException.ThrowIfNull(weights);
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        foreach (var part in Parts) TensorMemory.Write(byName[part.Name], weights.ReadFloat32(part.Name));
-        foreach (var block in blocks)
+        foreach (var part in Parts) TensorMemory.Write(_byName[part.Name], weights.ReadFloat32(part.Name));
+        foreach (var block in _blocks)
         {
             if (block is { IsTuned: false, Half: { } half }) half.copy_(block.Master);
         }
@@ -110,35 +108,36 @@ public sealed class DecoderParameters : IDisposable
     /// <summary>Brings the bfloat16 copies up to date after <see cref="Values"/> changed.</summary>
     public void RefreshHalf()
     {
-        if (halfValues is null) return;
+        if (_halfValues is null) return;
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        halfValues.copy_(Values.narrow(0, 0, halfValues.shape[0]));
+        _halfValues.copy_(Values.narrow(0, 0, _halfValues.shape[0]));
     }
 
     /// <summary>Adds the gradients that arrived in bfloat16 since the last call to <see cref="Gradient"/>.</summary>
     public void CollectHalfGradient()
     {
-        if (halfGradient is null) return;
+        if (_halfGradient is null) return;
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        Gradient.narrow(0, halfGradientStart, halfGradient.shape[0]).add_(halfGradient);
-        halfGradient.zero_();
+        Gradient.narrow(0, _halfGradientStart, _halfGradient.shape[0]).add_(_halfGradient);
+        _halfGradient.zero_();
     }
 
     /// <summary>Sets every gradient to zero.</summary>
     public void ClearGradient()
     {
+        using var scope = NewDisposeScope();
         using var quiet = no_grad();
         Gradient.zero_();
-        halfGradient?.zero_();
+        _halfGradient?.zero_();
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var tensor in owned) tensor.Dispose();
-        owned.Clear();
+        foreach (var tensor in _owned) tensor.Dispose();
+        _owned.Clear();
     }
 
     private LayerParameters AddLayer(int index, bool tuned)
@@ -180,15 +179,15 @@ public sealed class DecoderParameters : IDisposable
     private ParameterBlock Add(ParameterKind kind, bool tuned, params ParameterPart[] parts)
     {
         var block = new ParameterBlock(kind, tuned, parts);
-        blocks.Add(block);
+        _blocks.Add(block);
         return block;
     }
 
     private void Allocate(Device device)
     {
-        bool half = precision == TunePrecision.BFloat16;
-        var tuned = blocks.Where(static block => block.IsTuned).OrderBy(Place).ToList();
-        var frozen = blocks.Where(static block => !block.IsTuned).ToList();
+        bool half = _precision == TunePrecision.BFloat16;
+        var tuned = _blocks.Where(static block => block.IsTuned).OrderBy(Place).ToList();
+        var frozen = _blocks.Where(static block => !block.IsTuned).ToList();
         TunedCount = tuned.Sum(static block => block.ElementCount);
         TotalCount = TunedCount + frozen.Sum(static block => block.ElementCount);
         DecayedCount = tuned.Where(static block => block.Kind == ParameterKind.Matrix).Sum(static block => block.ElementCount);
@@ -207,12 +206,12 @@ public sealed class DecoderParameters : IDisposable
         var halfGradients = inHalfProducts.Where(block => block != Head && block != Embedding).ToList();
         if (half)
         {
-            halfValues = Own(zeros(inHalfProducts.Sum(static block => block.ElementCount), bfloat16, device));
-            View(inHalfProducts, halfValues, static (block, view) => block.Half = view);
+            _halfValues = Own(zeros(inHalfProducts.Sum(static block => block.ElementCount), bfloat16, device));
+            View(inHalfProducts, _halfValues, static (block, view) => block.Half = view);
             foreach (var block in frozen.Where(HasHalf)) block.Half = Own(zeros(block.Shape, bfloat16, device));
-            halfGradientStart = Head.Kind == ParameterKind.Matrix ? Head.ElementCount : 0;
-            halfGradient = Own(zeros(halfGradients.Sum(static block => block.ElementCount), bfloat16, device));
-            View(halfGradients, halfGradient, static (block, view) => block.Half!.requires_grad_().grad = view);
+            _halfGradientStart = Head.Kind == ParameterKind.Matrix ? Head.ElementCount : 0;
+            _halfGradient = Own(zeros(halfGradients.Sum(static block => block.ElementCount), bfloat16, device));
+            View(halfGradients, _halfGradient, static (block, view) => block.Half!.requires_grad_().grad = view);
         }
 
         foreach (var block in tuned)
@@ -222,13 +221,13 @@ public sealed class DecoderParameters : IDisposable
             if (reached) block.Master.requires_grad_().grad = block.Gradient!;
         }
 
-        foreach (var block in blocks)
+        foreach (var block in _blocks)
         {
             long row = 0;
             foreach (var part in block.Parts)
             {
                 using var detached = block.Master.detach();
-                byName[part.Name] = Own(detached.narrow(0, row, part.Shape[0]));
+                _byName[part.Name] = Own(detached.narrow(0, row, part.Shape[0]));
                 row += part.Shape[0];
             }
         }
@@ -260,17 +259,9 @@ public sealed class DecoderParameters : IDisposable
     private Tensor Own(Tensor tensor)
     {
         var kept = tensor.DetachFromDisposeScope();
-        owned.Add(kept);
+        _owned.Add(kept);
         return kept;
     }
-}
-
-/// <summary>Which parameters a tune changes.</summary>
-/// <param name="LastLayers">Only the last k layers, the final norm and an untied head; null means every parameter.</param>
-public sealed record TunedPart(int? LastLayers = null)
-{
-    /// <summary>True where a layer is tuned.</summary>
-    public bool Includes(int layer, int layerCount) => LastLayers is not { } last || layer >= layerCount - last;
 }
 
 /// <summary>The parameters of one layer.</summary>

@@ -6,7 +6,8 @@ namespace Shad.Sidecar.Modules;
 
 /// <summary>
 /// Samples that go through the model together. Their tokens lie end to end (<c>T</c> tokens, none of them padding), so that
-/// every layer but attention does no work for padding; attention alone pads, to the right, to the longest sample.
+/// every layer but attention does no work for padding; attention alone pads, to the right, and within a group of samples of similar
+/// length only.
 /// </summary>
 /// <remarks>
 /// The shift by one, for a sample of five tokens whose last two are the response:
@@ -19,18 +20,16 @@ namespace Shad.Sidecar.Modules;
 /// </remarks>
 public sealed class TokenBatch : IDisposable
 {
-    private readonly int[] lengths;
-
     /// <summary>Packs samples.</summary>
-    /// <param name="samples">At least one sample.</param>
+    /// <param name="samples">At least one sample. Sorted by length they make few groups.</param>
     /// <param name="device">Where the tensors go.</param>
     public TokenBatch(IReadOnlyList<TokenizedSample> samples, Device device)
     {
         ArgumentNullException.ThrowIfNull(samples);
         Samples = samples;
-        lengths = [.. samples.Select(static sample => sample.Length)];
-        TokenCount = lengths.Sum();
-        MaximumLength = lengths.Max();
+        TokenCount = samples.Sum(static sample => sample.Length);
+        MaximumLength = samples.Max(static sample => sample.Length);
+        Groups = AttentionGroup.Of([.. samples.Select(static sample => sample.Length)]);
 
         var ids = new long[TokenCount];
         var rows = new List<long>();
@@ -67,6 +66,9 @@ public sealed class TokenBatch : IDisposable
     /// <summary>Length of the longest sample, <c>S</c>.</summary>
     public int MaximumLength { get; }
 
+    /// <summary>The samples by similar length, in the order in which they are packed.</summary>
+    internal IReadOnlyList<AttentionGroup> Groups { get; }
+
     /// <summary>Token ids, int64 <c>[T]</c>.</summary>
     public Tensor InputIds { get; }
 
@@ -76,39 +78,6 @@ public sealed class TokenBatch : IDisposable
     /// <summary>The targets, int64 <c>[N]</c>.</summary>
     public Tensor TargetIds { get; }
 
-    /// <summary>Spreads rows of packed tokens over padded sequences: <c>[T,W]</c> → <c>[B,S,W]</c>, zeros behind each sample's end.</summary>
-    public Tensor Pad(Tensor packed)
-    {
-        ArgumentNullException.ThrowIfNull(packed);
-        long width = packed.shape[1];
-        if (IsRectangular) return packed.view(lengths.Length, MaximumLength, width);
-
-        var parts = new List<Tensor>(2 * lengths.Length);
-        long start = 0;
-        var zeros = torch.zeros([MaximumLength, width], packed.dtype, packed.device);
-        foreach (int length in lengths)
-        {
-            parts.Add(packed.narrow(0, start, length));
-            if (length < MaximumLength) parts.Add(zeros.narrow(0, 0, MaximumLength - length));
-            start += length;
-        }
-
-        return cat(parts, 0).view(lengths.Length, MaximumLength, width);
-    }
-
-    /// <summary>The inverse of <see cref="Pad"/>: <c>[B,S,W]</c> → <c>[T,W]</c>, without what stands behind each sample's end.</summary>
-    public Tensor Unpad(Tensor padded)
-    {
-        ArgumentNullException.ThrowIfNull(padded);
-        long width = padded.shape[2];
-        var flat = padded.reshape(-1, width);
-        if (IsRectangular) return flat;
-
-        var parts = new Tensor[lengths.Length];
-        for (int i = 0; i < parts.Length; i++) parts[i] = flat.narrow(0, (long)i * MaximumLength, lengths[i]);
-        return cat(parts, 0);
-    }
-
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -116,6 +85,4 @@ public sealed class TokenBatch : IDisposable
         TargetRows.Dispose();
         TargetIds.Dispose();
     }
-
-    private bool IsRectangular => (long)lengths.Length * MaximumLength == TokenCount;
 }

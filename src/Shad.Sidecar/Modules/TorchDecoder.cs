@@ -16,18 +16,18 @@ namespace Shad.Sidecar.Modules;
 /// </remarks>
 public sealed class TorchDecoder : IDisposable
 {
-    private readonly DecoderConfig config;
-    private readonly Device device;
-    private readonly RotaryTable rotary;
+    private readonly DecoderConfig _config;
+    private readonly Device _device;
+    private readonly RotaryTable _rotary;
 
     /// <summary>Builds the decoder over its parameters, which it does not own.</summary>
     public TorchDecoder(DecoderParameters parameters, Device device)
     {
         ArgumentNullException.ThrowIfNull(parameters);
         Parameters = parameters;
-        config = parameters.Config;
-        this.device = device;
-        rotary = new RotaryTable(config, device);
+        _config = parameters.Config;
+        _device = device;
+        _rotary = new RotaryTable(_config, device);
     }
 
     /// <summary>The values.</summary>
@@ -44,15 +44,15 @@ public sealed class TorchDecoder : IDisposable
         ArgumentNullException.ThrowIfNull(batch);
         bool half = precision == TunePrecision.BFloat16;
         using var scope = NewDisposeScope();
-        var (cosines, sines) = rotary.For(batch.MaximumLength);
-        int lastLayer = config.LayerCount - 1;
+        var (cosines, sines) = _rotary.For(batch.MaximumLength);
+        int lastLayer = _config.LayerCount - 1;
         var x = Parameters.Embedding.Master.index_select(0, batch.InputIds);
         for (int i = 0; i <= lastLayer; i++)
         {
             // Above the attention of the last layer only the rows that score a target are needed.
             var rows = i == lastLayer ? batch.TargetRows : null;
             var input = x;
-            x = Layer(Parameters.Layers[i], input, batch, rows, cosines, sines, config.WindowOf(i), half);
+            x = Layer(Parameters.Layers[i], input, batch, rows, cosines, sines, _config.WindowOf(i), half);
             input.Dispose();
         }
 
@@ -60,7 +60,7 @@ public sealed class TorchDecoder : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => rotary.Dispose();
+    public void Dispose() => _rotary.Dispose();
 
     private Tensor Layer(
         LayerParameters layer, Tensor x, TokenBatch batch, Tensor? rows, Tensor cosines, Tensor sines, int? window, bool half)
@@ -81,44 +81,53 @@ public sealed class TorchDecoder : IDisposable
         return x.MoveToOuterDisposeScope();
     }
 
-    // x [T,H] ── qkv ── pad ── [B,S,heads+2·KV,D] ─┬─ q,k ── norm? ── rotate ──┐
-    //                                              └─ v ───────────────────────┴── attention ── unpad ── [T,heads·D]
     private Tensor Attention(
         LayerParameters layer, Tensor x, TokenBatch batch, Tensor cosines, Tensor sines, int? window, bool half)
     {
-        int heads = config.AttentionHeads, keyHeads = config.KeyValueHeads, size = config.HeadSize;
-        var projected = batch.Pad(Linear(x, layer.QueryKeyValue, layer.QueryKeyValueBias, half));
-        long count = projected.shape[0], length = projected.shape[1];
-        projected = projected.view(count, length, heads + 2 * keyHeads, size);
+        var projected = Linear(x, layer.QueryKeyValue, layer.QueryKeyValueBias, half);
+        if (batch.Groups is [var only]) return Attend(layer, projected, only, cosines, sines, window);
+        var slices = projected.split(batch.Groups.Select(static group => (long)group.TokenCount).ToArray(), 0);
+        return cat(slices.Zip(batch.Groups, (slice, group) => Attend(layer, slice, group, cosines, sines, window)).ToList(), 0);
+    }
 
-        var turned = projected.narrow(2, 0, heads + keyHeads);
+    // [tokens, W] ── pad ── [B,S,heads + 2·KV,D] ─┬─ q,k ── norm? ── rotate ──┬── attention ── unpad ── [tokens, heads·D]
+    //                                             └─ v ───────────────────────┘
+    private Tensor Attend(LayerParameters layer, Tensor projected, AttentionGroup group, Tensor cosines, Tensor sines, int? window)
+    {
+        int heads = _config.AttentionHeads, keyHeads = _config.KeyValueHeads, size = _config.HeadSize;
+        long length = group.MaximumLength;
+        var padded = group.Pad(projected);
+        long count = padded.shape[0];
+        var parts = padded.view(count, length, heads + 2 * keyHeads, size).split([heads + keyHeads, keyHeads], 2);
+
+        var turned = parts[0].to(float32);
         if (layer.QueryNorm is not null) turned = NormHeads(turned, layer);
-        turned = Rotate(turned, cosines, sines).to(projected.dtype);
-        var query = turned.narrow(2, 0, heads);
-        var key = Repeat(turned.narrow(2, heads, keyHeads));
-        var value = Repeat(projected.narrow(2, heads + keyHeads, keyHeads));
+        turned = Rotate(turned, cosines.narrow(0, 0, length), sines.narrow(0, 0, length));
+        // The CPU's fused attention is faster in float32 than in bfloat16, CUDA's is not.
+        var dtype = _device.type == DeviceType.CPU ? float32 : projected.dtype;
+        var queryKey = turned.to(dtype).split([heads, keyHeads], 2);
+        var key = Repeat(queryKey[1]);
+        var value = Repeat(parts[1].to(dtype));
 
         bool masked = window is { } w && w < length;
         var mixed = functional.scaled_dot_product_attention(
-            query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2),
+            queryKey[0].transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2),
             attn_mask: masked ? WindowMask(length, window!.Value) : null,
             is_casual: !masked);
-        return batch.Unpad(mixed.transpose(1, 2).reshape(count, length, (long)heads * size));
+        return group.Unpad(mixed.transpose(1, 2).reshape(count, length, (long)heads * size));
     }
 
     /// <summary>Rotary embedding, half-split layout: pairs <c>(x[i], x[i + D/2])</c> turn by the angle of their frequency.</summary>
     private static Tensor Rotate(Tensor x, Tensor cosines, Tensor sines)
     {
-        long half = x.shape[^1] / 2;
-        var first = x.narrow(-1, 0, half).to(float32);
-        var second = x.narrow(-1, half, half).to(float32);
-        return cat([first * cosines - second * sines, second * cosines + first * sines], -1);
+        var halves = x.chunk(2, -1);
+        return cat([halves[0] * cosines - halves[1] * sines, halves[1] * cosines + halves[0] * sines], -1);
     }
 
     /// <summary>Each key or value head once for every query head it serves: <c>[B,S,KV,D]</c> → <c>[B,S,heads,D]</c>.</summary>
     private Tensor Repeat(Tensor x)
     {
-        int group = config.AttentionHeads / config.KeyValueHeads;
+        int group = _config.AttentionHeads / _config.KeyValueHeads;
         if (group == 1) return x;
         long[] shape = x.shape;
         return x.unsqueeze(3).expand(shape[0], shape[1], shape[2], group, shape[3])
@@ -128,22 +137,22 @@ public sealed class TorchDecoder : IDisposable
     /// <summary>True where a position may attend: itself and the <c>window − 1</c> before it, bool <c>[S,S]</c>.</summary>
     private Tensor WindowMask(long length, int window)
     {
-        var all = ones([length, length], @bool, device);
+        var all = ones([length, length], @bool, _device);
         return all.tril(0).logical_and(all.triu(1 - window));
     }
 
     private Tensor NormHeads(Tensor x, LayerParameters layer)
     {
         var scale = cat([
-            layer.QueryNorm!.Master.expand(config.AttentionHeads, config.HeadSize),
-            layer.KeyNorm!.Master.expand(config.KeyValueHeads, config.HeadSize)], 0);
-        return RootMeanSquare(x.to(float32)) * scale;
+            layer.QueryNorm!.Master.expand(_config.AttentionHeads, _config.HeadSize),
+            layer.KeyNorm!.Master.expand(_config.KeyValueHeads, _config.HeadSize)], 0);
+        return RootMeanSquare(x) * scale;
     }
 
     private Tensor Norm(Tensor x, ParameterBlock scale) => RootMeanSquare(x) * scale.Master;
 
     /// <summary><c>x / sqrt(mean(x²) + ε)</c> over the last dimension (Zhang &amp; Sennrich, arXiv:1910.07467), without its scale.</summary>
-    private Tensor RootMeanSquare(Tensor x) => x * (x.square().mean([-1], keepdim: true) + config.NormEpsilon).rsqrt();
+    private Tensor RootMeanSquare(Tensor x) => x * (x.square().mean([-1], keepdim: true) + _config.NormEpsilon).rsqrt();
 
     private static Tensor Linear(Tensor x, ParameterBlock weight, ParameterBlock? bias, bool half) => half
         ? functional.linear(x.to(bfloat16), weight.Half!, bias?.Half)

@@ -17,19 +17,19 @@ public sealed class ElfSharedObject
     private const uint SectionVersionSymbols = 0x6fffffff;
     private const uint SectionVersionNeeds = 0x6ffffffe;
 
-    private readonly byte[] image;
-    private readonly Section symbols;
-    private readonly Section strings;
-    private readonly Section versions;
-    private readonly Section needs;
+    private readonly byte[] _image;
+    private readonly Section _symbols;
+    private readonly Section _strings;
+    private readonly Section _versions;
+    private readonly Section _needs;
 
     private ElfSharedObject(byte[] image, Section symbols, Section strings, Section versions, Section needs)
     {
-        this.image = image;
-        this.symbols = symbols;
-        this.strings = strings;
-        this.versions = versions;
-        this.needs = needs;
+        _image = image;
+        _symbols = symbols;
+        _strings = strings;
+        _versions = versions;
+        _needs = needs;
     }
 
     private readonly record struct Section(uint Type, int Offset, int Size, int Link, int Info);
@@ -92,7 +92,7 @@ public sealed class ElfSharedObject
     }
 
     /// <summary>Number of dynamic symbols.</summary>
-    public int SymbolCount => symbols.Size / SymbolSize;
+    public int SymbolCount => _symbols.Size / SymbolSize;
 
     /// <summary>The name of a dynamic symbol, without version.</summary>
     public string SymbolName(int symbol) => StringAt(NameOffset(symbol));
@@ -117,8 +117,8 @@ public sealed class ElfSharedObject
     public IReadOnlyList<NeededVersion> NeededVersions()
     {
         var found = new List<NeededVersion>();
-        int offset = needs.Offset;
-        for (int file = 0; file < needs.Info; file++)
+        int offset = _needs.Offset;
+        for (int file = 0; file < _needs.Info; file++)
         {
             var need = Within(offset, 16);
             int count = BinaryPrimitives.ReadUInt16LittleEndian(need[2..]);
@@ -171,32 +171,32 @@ public sealed class ElfSharedObject
                 throw new InvalidDataException($"'{SymbolName(i)}' shares the bytes of '{SymbolName(symbol)}' in the string table.");
         }
 
-        var target = image.AsSpan(strings.Offset + (int)start, oldLength);
+        var target = _image.AsSpan(_strings.Offset + (int)start, oldLength);
         target.Clear();
         bytes.CopyTo(target);
     }
 
-    private Span<byte> Symbol(int symbol) => image.AsSpan(symbols.Offset + symbol * SymbolSize, SymbolSize);
+    private Span<byte> Symbol(int symbol) => _image.AsSpan(_symbols.Offset + symbol * SymbolSize, SymbolSize);
 
     private uint NameOffset(int symbol) => BinaryPrimitives.ReadUInt32LittleEndian(Symbol(symbol));
 
     private Span<byte> VersionEntry(int symbol)
     {
-        if ((symbol + 1) * 2 > versions.Size) throw new InvalidDataException($"Symbol {symbol} has no version entry.");
-        return image.AsSpan(versions.Offset + symbol * 2, 2);
+        if ((symbol + 1) * 2 > _versions.Size) throw new InvalidDataException($"Symbol {symbol} has no version entry.");
+        return _image.AsSpan(_versions.Offset + symbol * 2, 2);
     }
 
     private Span<byte> Within(int offset, int size)
     {
-        if (offset < needs.Offset || offset > needs.Offset + needs.Size - size)
+        if (offset < _needs.Offset || offset > _needs.Offset + _needs.Size - size)
             throw new InvalidDataException("A needed-version entry lies outside its table.");
-        return image.AsSpan(offset, size);
+        return _image.AsSpan(offset, size);
     }
 
     private string StringAt(uint offset)
     {
-        if (offset >= strings.Size) throw new InvalidDataException("A name lies outside the string table.");
-        var tail = image.AsSpan(strings.Offset + (int)offset, strings.Size - (int)offset);
+        if (offset >= _strings.Size) throw new InvalidDataException("A name lies outside the string table.");
+        var tail = _image.AsSpan(_strings.Offset + (int)offset, _strings.Size - (int)offset);
         int end = tail.IndexOf((byte)0);
         if (end < 0) throw new InvalidDataException("A name in the string table has no end.");
         return Encoding.ASCII.GetString(tail[..end]);

@@ -7,8 +7,11 @@ namespace Shad.Sidecar.Native;
 /// <summary>Loads libtorch and TorchSharp's native library, repaired where the host needs it, before TorchSharp is first used.</summary>
 public static class TorchLibraries
 {
-    private static readonly Lock Gate = new();
-    private static bool loaded;
+    private static readonly Lock s_gate = new();
+    private static bool s_loaded;
+
+    /// <summary>True where the host's libstdc++ is too old for TorchSharp's library and a repaired copy is in use.</summary>
+    public static bool IsRepaired { get; private set; }
 
     /// <summary>
     /// Loads the libraries from <paramref name="folder"/>. Does nothing on a second call, and nothing on systems other than
@@ -18,11 +21,11 @@ public static class TorchLibraries
     /// <exception cref="Core.Errors.ShadException">A library is missing or does not load.</exception>
     public static void Load(string? folder = null)
     {
-        lock (Gate)
+        lock (s_gate)
         {
-            if (loaded) return;
+            if (s_loaded) return;
             if (OperatingSystem.IsLinux()) LoadOnLinux(folder ?? AppContext.BaseDirectory);
-            loaded = true;
+            s_loaded = true;
         }
     }
 
@@ -77,6 +80,7 @@ public static class TorchLibraries
             try
             {
                 torchSharp = LibStdCxxRepair.RepairedCopy(torchSharp, CacheFolder());
+                IsRepaired = true;
             }
             catch (Exception failed) when (failed is IOException or UnauthorizedAccessException or InvalidDataException)
             {

@@ -9,10 +9,10 @@ namespace Shad.Sidecar.Tuning;
 /// <summary>Per-token losses of samples, in float32 whatever the precision of the tune.</summary>
 public static class SampleLosses
 {
-    /// <summary>Samples sorted and batched together; bounds the memory of results.</summary>
-    private const int SamplesAtOnce = 512;
+    /// <summary>Samples worth sorting by length together; bounds the memory of their losses.</summary>
+    public const int Window = 512;
 
-    /// <summary>The losses of each sample, in the order given.</summary>
+    /// <summary>The losses of samples, in the order given.</summary>
     /// <param name="decoder">The model.</param>
     /// <param name="samples">The samples; those without targets get losses that are all NaN.</param>
     /// <param name="tokensPerBatch">Most padded tokens of a batch.</param>
@@ -20,27 +20,27 @@ public static class SampleLosses
     /// <param name="cancellationToken">Asked between batches.</param>
     /// <returns>For each sample its losses <c>[S]</c> in nats, NaN where no target.</returns>
     /// <exception cref="OperationCanceledException">It was cut short.</exception>
-    public static IEnumerable<(TokenizedSample Sample, float[] Losses)> Of(
-        TorchDecoder decoder, IEnumerable<TokenizedSample> samples, int tokensPerBatch, torch.Device device,
+    public static float[][] Of(
+        TorchDecoder decoder, IReadOnlyList<TokenizedSample> samples, int tokensPerBatch, torch.Device device,
         CancellationToken cancellationToken)
     {
-        foreach (var window in samples.Chunk(SamplesAtOnce))
+        ArgumentNullException.ThrowIfNull(samples);
+        int[] order = [.. Enumerable.Range(0, samples.Count).OrderByDescending(i => samples[i].Length)];
+        var longestFirst = Array.ConvertAll(order, i => samples[i]);
+        var flat = new float[longestFirst.Sum(static sample => sample.TargetCount)];
+        Trainer.LossesOf(
+            decoder, longestFirst, MicroBatches.Cut(longestFirst, tokensPerBatch), TunePrecision.Float32, flat, device,
+            cancellationToken);
+        var result = new float[samples.Count][];
+        int at = 0;
+        foreach (int index in order)
         {
-            var ordered = MicroBatches.LongestFirst(window);
-            var flat = new float[ordered.Sum(static sample => sample.TargetCount)];
-            Trainer.LossesOf(
-                decoder, ordered, MicroBatches.Cut(ordered, tokensPerBatch), TunePrecision.Float32, flat, device, cancellationToken);
-            var bySample = new Dictionary<TokenizedSample, float[]>(ReferenceEqualityComparer.Instance);
-            int at = 0;
-            foreach (var sample in ordered)
-            {
-                var losses = new float[sample.Length];
-                for (int i = 0; i < losses.Length; i++) losses[i] = sample.IsTarget(i) ? flat[at++] : float.NaN;
-                bySample[sample] = losses;
-            }
-
-            foreach (var sample in window) yield return (sample, bySample[sample]);
+            var sample = samples[index];
+            var losses = result[index] = new float[sample.Length];
+            for (int i = 0; i < losses.Length; i++) losses[i] = sample.IsTarget(i) ? flat[at++] : float.NaN;
         }
+
+        return result;
     }
 
     /// <summary>Mean losses over samples, by role.</summary>
@@ -50,8 +50,12 @@ public static class SampleLosses
         CancellationToken cancellationToken)
     {
         var total = new LossByRole();
-        foreach (var (sample, losses) in Of(decoder, samples, tokensPerBatch, device, cancellationToken))
-            total.Add(losses, sample.Roles);
+        foreach (var window in samples.Chunk(Window))
+        {
+            var losses = Of(decoder, window, tokensPerBatch, device, cancellationToken);
+            for (int i = 0; i < window.Length; i++) total.Add(losses[i], window[i].Roles);
+        }
+
         return total;
     }
 }

@@ -6,12 +6,11 @@ namespace Shad.Sidecar.Tuning;
 /// <summary>The samples of a file that a tune can use, fitted to the context.</summary>
 public sealed class TuneData
 {
-    private TuneData(IReadOnlyList<TokenizedSample> samples, int truncated, int skipped, int withoutResponse)
+    private TuneData(IReadOnlyList<TokenizedSample> samples, int truncated, int skipped)
     {
         Samples = samples;
         Truncated = truncated;
         Skipped = skipped;
-        WithoutResponse = withoutResponse;
     }
 
     /// <summary>The samples, each with at least one target and none longer than the limit.</summary>
@@ -23,9 +22,6 @@ public sealed class TuneData
     /// <summary>Samples left out because what follows their first response token does not fit.</summary>
     public int Skipped { get; }
 
-    /// <summary>Samples left out because they have no response token.</summary>
-    public int WithoutResponse { get; }
-
     /// <summary>Reads a file.</summary>
     /// <param name="path">Tokenized samples.</param>
     /// <param name="vocabularySize">Token ids must be below it.</param>
@@ -36,14 +32,10 @@ public sealed class TuneData
         string path, int vocabularySize, int maximumLength, CancellationToken cancellationToken)
     {
         var samples = new List<TokenizedSample>();
-        int truncated = 0, skipped = 0, withoutResponse = 0;
+        int truncated = 0, skipped = 0;
         await foreach (var sample in TokenizedSampleReader.ReadAsync(path, vocabularySize, cancellationToken).ConfigureAwait(false))
         {
-            if (sample.TargetCount == 0)
-            {
-                withoutResponse++;
-            }
-            else if (sample.Length <= maximumLength)
+            if (sample.Length <= maximumLength)
             {
                 samples.Add(sample);
             }
@@ -59,7 +51,7 @@ public sealed class TuneData
         }
 
         if (samples.Count == 0) throw SidecarErrors.NoSamples(path, skipped, maximumLength);
-        return new TuneData(samples, truncated, skipped, withoutResponse);
+        return new TuneData(samples, truncated, skipped);
     }
 
     /// <summary>

@@ -1,0 +1,165 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using Shad.Core.Tuning;
+using Shad.Models.Weights;
+
+namespace Shad.Sidecar.Tests;
+
+/// <summary>The program as a process: what only the operating system can do to it.</summary>
+[Platform(Include = "Linux")]
+public sealed partial class SidecarProcessTests
+{
+    private readonly List<Process> _started = [];
+    private TemporaryFolder _folder = null!;
+
+    [SetUp]
+    public void MakeFolder() => _folder = new TemporaryFolder();
+
+    [TearDown]
+    public void EndProcessesAndRemoveFolder()
+    {
+        foreach (var process in _started)
+        {
+            if (!process.HasExited) process.Kill(entireProcessTree: true);
+            process.WaitForExit();
+            process.Dispose();
+        }
+
+        _started.Clear();
+        _folder.Dispose();
+    }
+
+    private TuneJob Job(int steps)
+    {
+        using var model = TinyModels.Create(_folder, TinyModels.Llama, deviation: 0.1);
+        return new TuneJob
+        {
+            Model = model.Path, Output = _folder.File("tuned"), Data = SidecarHarness.WriteData(_folder, TinyModels.Samples(20)),
+            Steps = steps, SamplesPerStep = 4, LearningRate = 0.001, Threads = 1,
+        };
+    }
+
+    private Process Start(string executable, params string[] args)
+    {
+        var start = new ProcessStartInfo(executable, args)
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
+        };
+        // An executable-memory mapping of the runtime is a file, which the limit of the full-disk test would cut.
+        start.Environment["DOTNET_EnableWriteXorExecute"] = "0";
+        var process = Process.Start(start)!;
+        _started.Add(process);
+        process.ErrorDataReceived += static (_, _) => { };
+        process.BeginErrorReadLine();
+        return process;
+    }
+
+    private static string Executable => Path.Combine(TorchSetup.SidecarFolder, "Shad.Sidecar");
+
+    private static SidecarEvent? ReadUntil(Process process, Func<SidecarEvent, bool> found)
+    {
+        SidecarEvent? last = null;
+        while (process.StandardOutput.ReadLine() is { } line)
+        {
+            last = JsonSerializer.Deserialize(line, SidecarJson.Default.SidecarEvent)!;
+            if (found(last)) return last;
+        }
+
+        return last;
+    }
+
+    [Test]
+    public void SIGTERM_and_SIGINT_write_a_checkpoint_and_exit_130([Values(15, 2)] int signal)
+    {
+        var job = Job(1_000_000);
+        var process = Start(Executable, "tune", "--job", SidecarHarness.WriteJob(_folder, job));
+        ReadUntil(process, static line => line is TuneProgress { Step: 5 });
+        Assert.That(Kill(process.Id, signal), Is.Zero);
+        var last = ReadUntil(process, static _ => false);
+        process.WaitForExit();
+        Assert.That(process.ExitCode, Is.EqualTo(130));
+        Assert.That(last, Is.TypeOf<SidecarError>());
+        Assert.That(((SidecarError)last!).Code, Is.EqualTo("interrupted"));
+        Assert.That(Directory.GetFiles(job.Output + ".checkpoints"), Has.Length.EqualTo(1));
+    }
+
+    [Test]
+    public void Killed_outright_a_tune_continues_from_its_last_checkpoint_and_ends_the_same()
+    {
+        var job = Job(60) with { CheckpointEvery = 7 };
+        Assert.That(SidecarHarness.Tune(_folder, job with { Output = _folder.File("whole") }).ExitCode, Is.Zero);
+
+        var process = Start(Executable, "tune", "--job", SidecarHarness.WriteJob(_folder, job));
+        ReadUntil(process, static line => line is TuneProgress { Step: >= 16 });
+        process.Kill();
+        process.WaitForExit();
+
+        Assert.That(Directory.Exists(job.Output), Is.False);
+        var run = SidecarHarness.Tune(_folder, job);
+        Assert.That(run.ExitCode, Is.Zero);
+        Assert.That(run.Events.OfType<TuneStarted>().Single().FirstStep, Is.GreaterThan(0));
+        Assert.That(
+            File.ReadAllBytes(Path.Combine(job.Output, ModelWeights.FileName)),
+            Is.EqualTo(File.ReadAllBytes(_folder.File("whole/" + ModelWeights.FileName))));
+    }
+
+    [Test]
+    public void It_ends_with_its_stdin_where_asked_to()
+    {
+        var job = Job(1_000_000);
+        var process = Start(Executable, "tune", "--job", SidecarHarness.WriteJob(_folder, job), SidecarProgram.EndWithStdin);
+        ReadUntil(process, static line => line is TuneProgress { Step: 3 });
+        process.StandardInput.Close();
+        ReadUntil(process, static _ => false);
+        process.WaitForExit();
+        Assert.That(process.ExitCode, Is.EqualTo(130));
+    }
+
+    [Test]
+    public void It_ends_with_a_checkpoint_when_nobody_reads_its_events()
+    {
+        var job = Job(1_000_000);
+        var process = Start(Executable, "tune", "--job", SidecarHarness.WriteJob(_folder, job));
+        ReadUntil(process, static line => line is TuneProgress { Step: 3 });
+        process.StandardOutput.Close();
+        process.WaitForExit();
+        Assert.That(process.ExitCode, Is.EqualTo(130));
+        Assert.That(Directory.GetFiles(job.Output + ".checkpoints"), Has.Length.EqualTo(1));
+    }
+
+    [Test]
+    public void On_a_full_disk_it_says_so_and_leaves_nothing_half_written()
+    {
+        var job = Job(2);
+        string jobPath = SidecarHarness.WriteJob(_folder, job);
+        var before = Directory.GetFileSystemEntries(_folder.Path, "*", SearchOption.AllDirectories);
+
+        // No file may grow beyond 16 KiB; writes beyond fail as they do on a full disk.
+        var process = Start(
+            "/bin/bash", "-c", "trap '' XFSZ; ulimit -f 16; exec \"$0\" tune --job \"$1\"", Executable, jobPath);
+        var last = ReadUntil(process, static _ => false);
+        process.WaitForExit();
+
+        Assert.That(process.ExitCode, Is.EqualTo(1));
+        Assert.That(last, Is.TypeOf<SidecarError>());
+        Assert.That(((SidecarError)last!).Code, Is.Not.EqualTo("internal"), ((SidecarError)last).Message);
+        Assert.That(Directory.GetFileSystemEntries(_folder.Path, "*", SearchOption.AllDirectories), Is.EquivalentTo(before));
+    }
+
+    [Test]
+    public void Doctor_says_what_tuning_works_with()
+    {
+        var process = Start(Executable, "doctor");
+        var diagnosis = ReadUntil(process, static _ => false) as SidecarDiagnosis;
+        process.WaitForExit();
+        Assert.That(process.ExitCode, Is.Zero);
+        Assert.That(diagnosis, Is.Not.Null);
+        Assert.That(diagnosis!.Torch, Does.StartWith("2."));
+        Assert.That(diagnosis.Threads, Is.GreaterThan(0));
+        Assert.That(diagnosis.Bfloat16Speedup, Is.GreaterThan(0));
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Kill(int process, int signal);
+}
