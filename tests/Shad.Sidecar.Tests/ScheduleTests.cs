@@ -77,19 +77,20 @@ public sealed class ScheduleTests
         });
 
     [Test]
-    public void A_long_prompt_is_cut_from_the_left_but_for_its_first_token()
+    public void A_long_prompt_is_cut_from_the_left_but_for_a_token_that_begins_the_sequence()
     {
         var sample = new TokenizedSample("a", [1, 11, 12, 13, 14, 15], [-100, -100, -100, -100, 14, 15])
         {
             Weights = [0, 0, 0, 0, 4, 5], Roles = [null, null, null, null, TokenRole.Boilerplate, TokenRole.Reasoning],
         };
-        var cut = TuneData.Truncate(sample, 4)!;
+        var cut = TuneData.Truncate(sample, 4, keepFirst: true)!;
         Assert.Multiple(() =>
         {
             Assert.That(cut.InputIds, Is.EqualTo(new[] { 1, 13, 14, 15 }));
             Assert.That(cut.Labels, Is.EqualTo(new[] { -100, -100, 14, 15 }));
             Assert.That(cut.Weights, Is.EqualTo(new[] { 0f, 0, 4, 5 }));
             Assert.That(cut.Roles, Is.EqualTo(new TokenRole?[] { null, null, TokenRole.Boilerplate, TokenRole.Reasoning }));
+            Assert.That(TuneData.Truncate(sample, 4, keepFirst: false)!.InputIds, Is.EqualTo(new[] { 12, 13, 14, 15 }));
         });
     }
 
@@ -97,7 +98,11 @@ public sealed class ScheduleTests
     public void A_response_that_does_not_fit_is_not_cut()
     {
         var sample = new TokenizedSample("a", [1, 11, 12, 13, 14], [-100, -100, 12, 13, 14]);
-        Assert.That(TuneData.Truncate(sample, 4)!.InputIds, Is.EqualTo(new[] { 1, 12, 13, 14 }));
-        Assert.That(TuneData.Truncate(sample, 3), Is.Null);
+        foreach (bool keepFirst in (bool[])[true, false])
+        {
+            Assert.That(
+                TuneData.Truncate(sample, 4, keepFirst)!.InputIds, Is.EqualTo(new[] { keepFirst ? 1 : 11, 12, 13, 14 }));
+            Assert.That(TuneData.Truncate(sample, 3, keepFirst), Is.Null);
+        }
     }
 }

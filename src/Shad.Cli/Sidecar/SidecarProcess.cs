@@ -36,7 +36,7 @@ public sealed class SidecarProcess(string executable)
         string? processFile = logFile is null ? null : Path.ChangeExtension(logFile, ".pid");
         if (processFile is not null) await EndLeftBehindAsync(processFile).ConfigureAwait(false);
 
-        using Process process = Start([command, "--job", jobFile], executable);
+        using Process process = Start([command, "--job", jobFile, "--end-with-stdin"], executable);
         var log = new SidecarLog(logFile, TailLines);
         await using (log.ConfigureAwait(false))
         {

@@ -40,13 +40,12 @@ public static class TuneCommand
 
         int maximumLength = Math.Min(job.MaximumLength ?? int.MaxValue, model.Config.ContextLength);
         var objective = TuneObjectives.For(job);
-        var data = await TuneData.ReadAsync(job.Data, model.Config.VocabularySize, maximumLength, cancellationToken)
-            .ConfigureAwait(false);
+        Task<TuneData> Read(string file) => TuneData.ReadAsync(
+            file, model.Config.VocabularySize, maximumLength, model.Config.BeginningOfSequenceId, cancellationToken);
+        var data = await Read(job.Data).ConfigureAwait(false);
         foreach (var sample in data.Samples) objective.Check(sample, job.Data);
         Warn(events, job.Data, data, maximumLength);
-        var heldOut = job.HeldOut is { } path
-            ? await TuneData.ReadAsync(path, model.Config.VocabularySize, maximumLength, cancellationToken).ConfigureAwait(false)
-            : null;
+        var heldOut = job.HeldOut is { } path ? await Read(path).ConfigureAwait(false) : null;
         if (heldOut is not null) Warn(events, job.HeldOut!, heldOut, maximumLength);
 
         new TuneRun(job, model, identity, objective, data, heldOut, events, clock).Run(cancellationToken);

@@ -26,10 +26,11 @@ public sealed class TuneData
     /// <param name="path">Tokenized samples.</param>
     /// <param name="vocabularySize">Token ids must be below it.</param>
     /// <param name="maximumLength">Longest sequence in tokens.</param>
+    /// <param name="beginningOfSequence">The model's beginning-of-sequence token, which a cut prompt keeps; null where it has none.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
     /// <exception cref="Core.Errors.ShadException">A row is wrong, or no usable sample is left.</exception>
     public static async Task<TuneData> ReadAsync(
-        string path, int vocabularySize, int maximumLength, CancellationToken cancellationToken)
+        string path, int vocabularySize, int maximumLength, int? beginningOfSequence, CancellationToken cancellationToken)
     {
         var samples = new List<TokenizedSample>();
         int truncated = 0, skipped = 0;
@@ -39,7 +40,7 @@ public sealed class TuneData
             {
                 samples.Add(sample);
             }
-            else if (Truncate(sample, maximumLength) is { } shorter)
+            else if (Truncate(sample, maximumLength, sample.InputIds[0] == beginningOfSequence) is { } shorter)
             {
                 samples.Add(shorter);
                 truncated++;
@@ -56,16 +57,19 @@ public sealed class TuneData
 
     /// <summary>
     /// The sample with its prompt cut from the left, or null where that is not enough: the first response token and all after it,
-    /// with at least one token of context, must fit. A cut prompt keeps its first token where that token stands before the prompt
-    /// proper — models are trained with a beginning-of-sequence token — which the cut cannot tell, so it always does.
+    /// with at least one token of context, must fit.
     /// </summary>
-    public static TokenizedSample? Truncate(TokenizedSample sample, int maximumLength)
+    /// <param name="sample">The sample.</param>
+    /// <param name="maximumLength">Longest sequence in tokens, at least 2.</param>
+    /// <param name="keepFirst">True where the first token begins the sequence and is no part of the prompt proper.</param>
+    public static TokenizedSample? Truncate(TokenizedSample sample, int maximumLength, bool keepFirst)
     {
         ArgumentNullException.ThrowIfNull(sample);
         int firstTarget = Array.FindIndex(sample.Labels, static label => label != TokenizedSample.IgnoredLabel);
-        int from = sample.Length - (maximumLength - 1);
-        if (firstTarget < 0 || from > firstTarget) return null;
-        T[] Cut<T>(T[] values) => [values[0], .. values[from..]];
+        int from = sample.Length - maximumLength + (keepFirst ? 1 : 0);
+        // What remains must begin with a token of context: that is the first token, or the one at the cut.
+        if (firstTarget < 0 || from > firstTarget - (keepFirst ? 0 : 1)) return null;
+        T[] Cut<T>(T[] values) => keepFirst ? [values[0], .. values[from..]] : values[from..];
 
         return new TokenizedSample(sample.Id, Cut(sample.InputIds), Cut(sample.Labels))
         {
