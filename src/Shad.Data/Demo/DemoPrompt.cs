@@ -3,7 +3,10 @@ using Shad.Core.Randomness;
 
 namespace Shad.Data.Demo;
 
-/// <summary>Puts a request into the words of a system message and a user message. Knows nothing of response formats.</summary>
+/// <summary>
+/// Puts a request into the words of a system message and a user message. Knows nothing of response formats. Names and values are
+/// quoted, as in the function lists and forms of real prompts, and so are they in every response format.
+/// </summary>
 internal static class DemoPrompt
 {
     private static readonly string[] Introductions =
@@ -20,16 +23,16 @@ internal static class DemoPrompt
         string introduction = random.Choose<string>(Introductions);
         return random.NextInt32(3) switch
         {
-            0 => introduction + "\n" + List("\n", static f => $"- {f.Name}({Names(f, ", ")})"),
-            1 => introduction + "\n" + List("\n", static f => $"{f.Name}: {Names(f, ", ")}"),
-            _ => introduction + " " + List("; ", static f => $"{f.Name} with {Names(f, ", ")}") + ".",
+            0 => introduction + "\n" + List("\n", static f => $"- \"{f.Name}\" ({Names(f)})"),
+            1 => introduction + "\n" + List("\n", static f => $"\"{f.Name}\": {Names(f)}"),
+            _ => introduction + " " + List("; ", static f => $"\"{f.Name}\" with {Names(f)}") + ".",
         };
 
         string List(string separator, Func<DemoFunction, string> describe) =>
             string.Join(separator, request.Listed.Select(describe));
 
-        static string Names(DemoFunction function, string separator) =>
-            string.Join(separator, function.Arguments.Select(argument => argument.Name));
+        static string Names(DemoFunction function) =>
+            string.Join(", ", function.Arguments.Select(static argument => $"\"{argument.Name}\""));
     }
 
     /// <summary>The user message: what to do, with which values, for whom, what for, and how.</summary>
@@ -42,10 +45,10 @@ internal static class DemoPrompt
         (string first, string second) = request.Wishes;
         return random.NextInt32(8) switch
         {
-            0 => $"{requester} here. Could you {act}, {values}? It is for the {occasion}. I would like it {first} and {second}.",
+            0 => $"My name is {requester}. Could you {act}, {values}? It is for the {occasion}. I would like it {first} and {second}.",
             1 => $"Please {act}: {values}. It belongs to the {occasion}, so think {first} and {second}. Thanks, {requester}",
             2 => $"Hi, my name is {requester} and I look after the {occasion}. I need you to {act}, {values}. Keep it {first} and {second}.",
-            3 => $"For the {occasion} we have to {act}, {values}. Ideally {first} and {second}.\n{requester}",
+            3 => $"For the {occasion} we have to {act}, {values}. Ideally {first} and {second}. Signed, {requester}",
             4 => $"Can you {act}? Details: {values}. {requester} wants it {first} and {second} for the {occasion}.",
             5 => $"It is time to {act}, {values}. {requester} runs the {occasion} and likes things {first} and {second}.",
             6 => $"I am {requester}. The {occasion} is close and I must {act}, {values}. What matters to me: {first} and {second}.",
@@ -72,12 +75,12 @@ internal static class DemoPrompt
         if (random.NextBoolean(0.4)) random.Shuffle<(DemoArgument, string)>(pairs);
         Func<DemoArgument, string, string> say = random.NextInt32(5) switch
         {
-            0 => static (argument, value) => $"{argument.Name}: {value}",
-            1 => static (argument, value) => $"{argument.Name} {value}",
-            2 => static (argument, value) => $"the {argument.Name} being {value}",
+            0 => static (argument, value) => $"\"{argument.Name}\": {value}",
+            1 => static (argument, value) => $"\"{argument.Name}\" {value}",
+            2 => static (argument, value) => $"the \"{argument.Name}\" being {value}",
             _ => static (argument, value) => string.Format(CultureInfo.InvariantCulture, argument.Phrase, value),
         };
-        string[] said = [.. pairs.Select(pair => say(pair.First, pair.Second))];
+        string[] said = [.. pairs.Select(pair => say(pair.First, $"\"{pair.Second}\""))];
         return random.NextBoolean() ? string.Join(", ", said) : $"{string.Join(", ", said[..^1])} and {said[^1]}";
     }
 }

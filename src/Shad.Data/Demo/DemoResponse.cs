@@ -37,7 +37,7 @@ internal static class DemoResponse
             "read what comes back, then answer.",
             "see how it went and tell the user.",
             "if it failed, ask again.");
-        return $"Considering: {thought}\nNext step: {request.Function.Name}\nGiven values: {Slots(request, " = ", "; ")}\nAfterwards: {next}";
+        return $"Considering: {thought}\nNext step: \"{request.Function.Name}\"\nGiven values: {Slots(request, " = ", "; ")}\nAfterwards: {next}";
     }
 
     private static AnnotatedText Json(DemoRequest request, SeededRandom random)
@@ -91,7 +91,7 @@ internal static class DemoResponse
             "As soon as it has finished, you will hear from me.",
             "Let me know if that is not what you meant.",
             "I will be back once it is done.");
-        return $"{thought} The function that suits this is {request.Function.Name}, which I will run with {Slots(request, " set to ", ", ")}. {next}";
+        return $"{thought} The function that suits this is \"{request.Function.Name}\", which I will run with {Slots(request, " set to ", ", ")}. {next}";
     }
 
     private static (string Who, string What, string First, string Second) Thought(DemoRequest request) =>
@@ -102,7 +102,7 @@ internal static class DemoResponse
         (Wording between, Wording then) = (new Wording(equals), new Wording(separator));
         return $"{Slot(0)}{then}{Slot(1)}{then}{Slot(2)}";
 
-        AnnotatedText Slot(int i) => $"{request.Function.Arguments[i].Name}{between}{request.Values[i]}";
+        AnnotatedText Slot(int i) => $"\"{request.Function.Arguments[i].Name}\"{between}\"{request.Values[i]}\"";
     }
 
     private static AnnotatedText JsonSlot(DemoRequest request, int i)

@@ -163,7 +163,7 @@ public sealed partial class DemoCorpusTests
         {
             string[] call = [.. SpecificTexts(sample).Skip(4)];
             string[] names = [call[0], call[1], call[3], call[5]];
-            Assert.That(sample.System, Does.Match(string.Join("[^a-zA-Z]+(?:with )?", names)), sample.Id);
+            Assert.That(sample.System, Does.Match(string.Join("[^a-zA-Z]+(?:with \"?)?", names)), sample.Id);
             int listed = FunctionName().Count(sample.System);
             Assert.That(listed, Is.InRange(2, 4), sample.System);
         }
