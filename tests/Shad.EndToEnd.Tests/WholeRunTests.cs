@@ -163,7 +163,7 @@ public sealed class WholeRunTests
 
         string processFile = _small.PathOf("interrupted", "small", ".tune-sft.partial", "sidecar.pid");
         int sidecar = int.Parse(File.ReadAllText(processFile).Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
-        using (var kill = System.Diagnostics.Process.Start("kill", ["-INT", $"{shad.Id}"])) await kill.WaitForExitAsync();
+        using (var kill = System.Diagnostics.Process.Start("kill", [InterruptingSignal(), $"{shad.Id}"])) await kill.WaitForExitAsync();
         ShadResult result = await shad.EndAsync();
 
         Assert.That(result.ExitCode, Is.EqualTo(130), result.Error);
@@ -175,6 +175,20 @@ public sealed class WholeRunTests
             "run", _small.Recipe, "--runs", _small.PathOf("interrupted"), "--set", "tune.steps=300", "--set", "tune.arms=[sft]", "--json");
         Assert.That(again.ExitCode, Is.Zero, again.Error);
         Assert.That(again.Error, Does.Contain("tune-sft: Fine-tune with every response token alike (continued)"));
+    }
+
+    /// <summary>
+    /// SIGINT, as Ctrl-C sends it; or SIGTERM, which ends a run in the same way, where the tests' own process was started with SIGINT
+    /// ignored (a shell does that to background jobs) and so hands this on to what it starts.
+    /// </summary>
+    private static string InterruptingSignal()
+    {
+        const int interrupt = 2;
+        string? ignored = File.Exists("/proc/self/status")
+            ? File.ReadLines("/proc/self/status").FirstOrDefault(static line => line.StartsWith("SigIgn:", StringComparison.Ordinal))
+            : null;
+        bool isIgnored = ignored is not null && (Convert.ToUInt64(ignored[7..].Trim(), 16) & (1UL << (interrupt - 1))) != 0;
+        return isIgnored ? "-TERM" : "-INT";
     }
 
     [Test]
