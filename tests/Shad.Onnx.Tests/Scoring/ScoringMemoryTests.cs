@@ -123,15 +123,23 @@ internal sealed class ScoringMemoryTests
         return ProcessMemory.Peak - before;
     }
 
-    /// <summary>After three rounds of warming up (the runtime's arena finds its size), ten more may add 6 MB in all: what
-    /// the allocator leaves lying about.</summary>
+    /// <summary>
+    /// After three rounds of warming up (the runtime's arena finds its size), ten more may add 6 MB in all: what the allocator leaves
+    /// lying about. It may do so late, so the ten have three tries; what leaks grows in every one of them.
+    /// </summary>
     private static void AssertSteady(Action round)
     {
         for (int i = 0; i < 3; i++) round();
-        long before = ProcessMemory.Used;
-        for (int i = 0; i < 10; i++) round();
-        long growth = ProcessMemory.Used - before;
-        TestContext.Out.WriteLine($"growth over ten rounds {growth / 1024} kB");
-        Assert.That(growth, Is.LessThan(6 * Megabyte));
+        var growths = new List<long>();
+        for (int attempt = 0; attempt < 3; attempt++)
+        {
+            long before = ProcessMemory.Used;
+            for (int i = 0; i < 10; i++) round();
+            growths.Add(ProcessMemory.Used - before);
+            if (growths[^1] < 6 * Megabyte) break;
+        }
+
+        TestContext.Out.WriteLine($"growth over ten rounds: {string.Join(", ", growths.Select(static growth => $"{growth / 1024} kB"))}");
+        Assert.That(growths.Min(), Is.LessThan(6 * Megabyte));
     }
 }
