@@ -70,13 +70,11 @@ internal static class Measurement
     {
         var with = MeanLoss(WithPrompt(options) + ".losses");
         var without = MeanLoss(WithoutPrompt(options) + ".losses");
-        var events = File.ReadLines(Path.Combine(options.Work, "events.jsonl")).Select(line => JsonDocument.Parse(line).RootElement).ToList();
-        var heldOut = events.Where(line => Event(line) == "held_out").ToList();
-        var progress = events.Where(line => Event(line) == "progress").ToList();
-        long documents = File.ReadLines(options.TrainFile).LongCount();
+        var events = ((string[])["first", "second"]).Select(round => Path.Combine(options.Work, round + ".events.jsonl"))
+            .Select(file => File.ReadLines(file).Select(line => JsonDocument.Parse(line).RootElement).ToList()).ToList();
+        int samples = 14 * Steps(events[0]) + 20 * Steps(events[1]);
         string F(double value) => value.ToString("0.000", CultureInfo.InvariantCulture);
-        string curve = string.Join("\n", heldOut.Where((_, i) => i % Math.Max(1, heldOut.Count / 12) == 0 || i == heldOut.Count - 1)
-            .Select(line => $"| {line.GetProperty("step").GetInt32()} | {F(line.GetProperty("loss").GetDouble())} |"));
+        string curve = string.Join("\n", events.SelectMany((round, i) => Curve(round, i + 1)));
         File.WriteAllText(Path.Combine(options.Work, "shad-mini", "README.md"), $$"""
             # shad-mini
 
@@ -88,17 +86,18 @@ internal static class Measurement
             `scripts/make-shad-mini/make.sh` trains it from random weights with the project's own sidecar (objective `sft`, bf16 matrix products,
             AdamW, cosine schedule) on two CPU cores. The run is resumable and seeded (seed {{options.Seed}}).
 
-            **Data.** {{documents:N0}} generated documents (`scripts/make-shad-mini/Texts`): repeated word lists, look-ups, records rewritten from
+            **Data.** {{samples:N0}} samples, three quarters of them generated documents (`scripts/make-shad-mini/Texts`): repeated word lists, look-ups, records rewritten from
             one randomly drawn layout into another, requests turned into records, tool choice, quotes, answers, retellings. The values are
             names, codes, numbers, dates and real words. The *prompts* (never the responses) of two public corpora serve as plain text to quote
             from and as a source of words: the Berkeley Function Calling Leaderboard (Apache-2.0) and GSM8K (MIT). The formats of the demo
             corpus are not in it: the script checks that none of their marker strings occurs in a training response.
 
             ## Losses
-            {{progress.LastOrDefault().GetProperty("steps").GetInt32():N0}} optimizer steps. Held-out documents, nats per target:
+            Two rounds of {{Steps(events[0]):N0}} steps of 14 samples and {{Steps(events[1]):N0}} steps of 20, after a warm-up of 200 steps on repeated runs of random
+            tokens. Held-out documents, nats per target:
 
-            | step | loss |
-            |---|---|
+            | round | step | loss |
+            |---|---|---|
             {{curve}}
 
             **Use of the prompt**, mean loss on values copied from the prompt, {{with.Count:N0}} tokens of unseen documents:
@@ -111,6 +110,18 @@ internal static class Measurement
         if (with.Mean > 1.5 || without.Mean - with.Mean < 1.5)
             throw new ShadException("make.not_copying", $"the model does not use its prompt enough ({F(with.Mean)} and {F(without.Mean)} nats)",
                 expected: "at most 1.5 nats with the prompt and at least 1.5 more without it", mend: "train it for more steps");
+    }
+
+    private static int Steps(IEnumerable<JsonElement> events) =>
+        events.First(line => Event(line) == "started").GetProperty("steps").GetInt32();
+
+    /// <summary>About a dozen of the round's held-out losses, the last among them, as rows of a table.</summary>
+    private static IEnumerable<string> Curve(IEnumerable<JsonElement> events, int round)
+    {
+        var measured = events.Where(line => Event(line) == "held_out").ToList();
+        int every = Math.Max(1, measured.Count / 12);
+        return measured.Where((_, i) => i % every == 0 || i == measured.Count - 1)
+            .Select(line => $"| {round} | {line.GetProperty("step").GetInt32()} | {line.GetProperty("loss").GetDouble().ToString("0.000", CultureInfo.InvariantCulture)} |");
     }
 
     private static string Event(JsonElement line) => line.GetProperty("event").GetString()!;

@@ -111,12 +111,12 @@ internal static class Preparation
             Seed = options.Seed,
             ReportEvery = 10,
         };
-        File.WriteAllText(Path.Combine(options.Work, "warm-up.json"), JsonSerializer.Serialize(warmUp, SidecarJson.Default.TuneJob));
+        WriteJob(options, "warm-up", warmUp);
 
         var job = new TuneJob
         {
             Model = warm,
-            Output = Path.GetFullPath(Path.Combine(options.Work, "shad-mini")),
+            Output = Path.GetFullPath(Path.Combine(options.Work, "first")),
             Data = Path.GetFullPath(options.TrainFile),
             HeldOut = Path.GetFullPath(options.HeldOutFile),
             Objective = TuneObjective.Sft,
@@ -134,8 +134,25 @@ internal static class Preparation
             ReportEvery = 25,
             SaveDtype = "bfloat16",
         };
-        File.WriteAllText(Path.Combine(options.Work, "job.json"), JsonSerializer.Serialize(job, SidecarJson.Default.TuneJob));
+        WriteJob(options, "first", job);
+
+        // New documents, a lower learning rate, and the products in bfloat16, which is half as fast again.
+        tokens = Write(options.SecondTrainFile, new DocumentGenerator(options.Seed + 6, harvest), tokenizer, options.Documents / 2, options.Seed + 6, withRepeats: true);
+        Console.WriteLine($"second round: {options.Documents / 2} documents, {tokens} tokens");
+        WriteJob(options, "second", job with
+        {
+            Model = job.Output,
+            Output = Path.GetFullPath(Path.Combine(options.Work, "shad-mini")),
+            Data = Path.GetFullPath(options.SecondTrainFile),
+            Steps = options.SecondSteps,
+            SamplesPerStep = 20,
+            LearningRate = 1e-3,
+            Precision = TunePrecision.BFloat16,
+        });
     }
+
+    private static void WriteJob(Options options, string name, TuneJob job) =>
+        File.WriteAllText(Path.Combine(options.Work, name + ".json"), JsonSerializer.Serialize(job, SidecarJson.Default.TuneJob));
 
     private static long Write(string path, DocumentGenerator generator, ITextTokenizer tokenizer, int documents, ulong seed, bool withRepeats)
     {

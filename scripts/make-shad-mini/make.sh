@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # Trains models/shad-mini from nothing with the project's own sidecar. Run it again after an interruption: it goes on from the last
-# checkpoint. About 80 minutes on 2 cores.
+# checkpoint. About an hour on 2 cores.
 #
 #   scripts/make-shad-mini/make.sh CORPUS.jsonl [CORPUS.jsonl …]
 #
 # The corpora give text to quote from and words (prompts only): the published model was made with bfcl.jsonl and gsm8k.jsonl.
-# WORK=dir (default scripts/make-shad-mini/work) holds everything in between; STEPS=n shortens the run.
+# WORK=dir (default scripts/make-shad-mini/work) holds everything in between; STEPS=n and SECOND_STEPS=n
+# shorten the rounds.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 root="$(cd "$here/../.." && pwd)"
 work="${WORK:-$here/work}"
 steps="${STEPS:-2700}"
+second_steps="${SECOND_STEPS:-1500}"
 [ $# -gt 0 ] || { echo "usage: make.sh CORPUS.jsonl [CORPUS.jsonl …]" >&2; exit 2; }
 corpora=(); for file in "$@"; do corpora+=(--corpus "$file"); done
 
@@ -19,20 +21,20 @@ dotnet build "$root/src/Shad.Sidecar/Shad.Sidecar.csproj" -c Release -v q --nolo
 make="$root/artifacts/bin/MakeShadMini/release/MakeShadMini"
 sidecar="$root/artifacts/bin/Shad.Sidecar/release/Shad.Sidecar"
 
-if [ ! -f "$work/job.json" ]; then
+if [ ! -d "$work/initial" ]; then
   rm -rf "$work.partial"
-  "$make" prepare --work "$work.partial" --steps "$steps" "${corpora[@]}"
+  "$make" prepare --work "$work.partial" --steps "$steps" --second-steps "$second_steps" "${corpora[@]}"
+  sed -i "s|$work.partial|$work|g" "$work.partial"/*.json
   mv "$work.partial" "$work"
-  sed -i "s|$work.partial|$work|g" "$work/job.json" "$work/warm-up.json"
 fi
 
-if [ ! -d "$work/warm" ]; then
-  "$sidecar" tune --job "$work/warm-up.json" > "$work/warm-up.events.jsonl"
-fi
-
-if [ ! -d "$work/shad-mini" ]; then
-  "$sidecar" tune --job "$work/job.json" >> "$work/events.jsonl"
-fi
+# round JOB OUTPUT: runs a tune unless its output is there.
+round() {
+  [ -d "$work/$2" ] || "$sidecar" tune --job "$work/$1.json" >> "$work/$1.events.jsonl"
+}
+round warm-up warm
+round first first
+round second shad-mini
 
 "$make" measure-data --work "$work" "${corpora[@]}"
 for part in with without; do
