@@ -68,8 +68,8 @@ internal static class Measurement
 
     public static void WriteCard(Options options)
     {
-        var with = MeanLoss(WithPrompt(options) + ".losses");
-        var without = MeanLoss(WithoutPrompt(options) + ".losses");
+        var with = MeanLoss(Path.ChangeExtension(WithPrompt(options), ".losses.jsonl"));
+        var without = MeanLoss(Path.ChangeExtension(WithoutPrompt(options), ".losses.jsonl"));
         var events = ((string[])["first", "second"]).Select(round => Path.Combine(options.Work, round + ".events.jsonl"))
             .Select(file => File.ReadLines(file).Select(line => JsonDocument.Parse(line).RootElement).ToList()).ToList();
         int samples = 14 * Steps(events[0]) + 20 * Steps(events[1]);
@@ -83,14 +83,16 @@ internal static class Measurement
             It is no assistant and knows nothing of the world.
 
             ## How it was made
-            `scripts/make-shad-mini/make.sh` trains it from random weights with the project's own sidecar (objective `sft`, bf16 matrix products,
-            AdamW, cosine schedule) on two CPU cores. The run is resumable and seeded (seed {{options.Seed}}).
+            `scripts/make-shad-mini/make.sh` trains it with the project's own sidecar (objective `sft`, AdamW, cosine schedule) on two CPU cores; the run
+            is resumable and seeded (seed {{options.Seed}}). The start is random but for six key-value groups of attention heads in layers 0 to 2, which
+            begin as previous-token and induction heads (`CopyingInitialization.cs`): from wholly random weights, an hour on two cores was
+            too short for a model to find them. All weights are trained from there.
 
             **Data.** {{samples:N0}} samples, three quarters of them generated documents (`scripts/make-shad-mini/Texts`): repeated word lists, look-ups, records rewritten from
             one randomly drawn layout into another, requests turned into records, tool choice, quotes, answers, retellings. The values are
             names, codes, numbers, dates and real words. The *prompts* (never the responses) of two public corpora serve as plain text to quote
             from and as a source of words: the Berkeley Function Calling Leaderboard (Apache-2.0) and GSM8K (MIT). The formats of the demo
-            corpus are not in it: the script checks that none of their marker strings occurs in a training response.
+            corpus are not in it: the script stops at a document that holds two marker strings of one of them.
 
             ## Losses
             Two rounds of {{Steps(events[0]):N0}} steps of 14 samples and {{Steps(events[1]):N0}} steps of 20, after a warm-up of 200 steps on repeated runs of random

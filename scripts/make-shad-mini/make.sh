@@ -38,7 +38,7 @@ round second shad-mini
 
 "$make" measure-data --work "$work" "${corpora[@]}"
 for part in with without; do
-  printf '{"model":"%s","data":"%s","output":"%s"}\n' "$work/shad-mini" "$work/copy-$part-prompt.jsonl" "$work/copy-$part-prompt.jsonl.losses" > "$work/score-$part.json"
+  printf '{"model":"%s","data":"%s","output":"%s"}\n' "$work/shad-mini" "$work/copy-$part-prompt.jsonl" "$work/copy-$part-prompt.losses.jsonl" > "$work/score-$part.json"
   "$sidecar" score --job "$work/score-$part.json" > /dev/null
 done
 "$make" measure --work "$work" "${corpora[@]}"

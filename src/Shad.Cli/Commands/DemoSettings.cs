@@ -1,4 +1,5 @@
 using Shad.Cli.Recipes;
+using Shad.Core.Tuning;
 
 namespace Shad.Cli.Commands;
 
@@ -6,7 +7,7 @@ namespace Shad.Cli.Commands;
 internal sealed record DemoSettings
 {
     /// <summary>Samples of the demo corpus.</summary>
-    public int Samples { get; init; } = 1200;
+    public int Samples { get; init; } = 600;
 
     /// <summary>Seed of the corpus and of the run.</summary>
     public ulong Seed { get; init; } = 1;
@@ -17,7 +18,8 @@ internal sealed record DemoSettings
     /// <summary>How probe and control are tuned.</summary>
     public ProbeRecipe Probe { get; init; } = new()
     {
-        Fraction = 0.05, MinimumSamples = 100, LastLayers = null, Epochs = 4, LearningRate = 1e-3, SamplesPerStep = 8, CheckpointEvery = 0,
+        MinimumSamples = 300, LastLayers = null, Epochs = 2, LearningRate = 1e-3, SamplesPerStep = 8, Precision = TunePrecision.BFloat16,
+        CheckpointEvery = 0,
     };
 
     /// <summary>The rule in use.</summary>
