@@ -72,6 +72,7 @@ public sealed partial class SidecarProcessTests
     [Test]
     public void SIGTERM_and_SIGINT_write_a_checkpoint_and_exit_130([Values(15, 2)] int signal)
     {
+        if (IsIgnoredHere(signal)) Assert.Ignore($"Signal {signal} is ignored by this process, and so by what it starts: a shell does that to background jobs.");
         var job = Job(1_000_000);
         var process = Start(Executable, "tune", "--job", SidecarHarness.WriteJob(_folder, job));
         ReadUntil(process, static line => line is TuneProgress { Step: 5 });
@@ -82,6 +83,13 @@ public sealed partial class SidecarProcessTests
         Assert.That(last, Is.TypeOf<SidecarError>());
         Assert.That(((SidecarError)last!).Code, Is.EqualTo("interrupted"));
         Assert.That(Directory.GetFiles(job.Output + ".checkpoints"), Has.Length.EqualTo(1));
+    }
+
+    private static bool IsIgnoredHere(int signal)
+    {
+        const string status = "/proc/self/status", field = "SigIgn:";
+        string? ignored = File.Exists(status) ? File.ReadLines(status).FirstOrDefault(static line => line.StartsWith(field, StringComparison.Ordinal)) : null;
+        return ignored is not null && (Convert.ToUInt64(ignored[field.Length..].Trim(), 16) & (1UL << (signal - 1))) != 0;
     }
 
     [Test]
