@@ -1,4 +1,5 @@
 using Shad.Core.Randomness;
+using Shad.Data.Tokenization;
 using Shad.Models;
 using Shad.Models.Configuration;
 using Shad.Models.Weights;
@@ -38,14 +39,36 @@ internal static class CopyingInitialization
         var options = new InitializationOptions { Seed = seed };
         using var scratch = new ScratchModel(config, options);
         var tensors = scratch.Read();
-        Wire(config, tensors, new SeededRandom(seed).Fork(1_000_000));
+        Wire(config, tensors, TokenizerLoader.Load(companionsFrom), new SeededRandom(seed).Fork(1_000_000));
         ModelFolderWriter.Write(
             folder, config,
             TensorLayout.Expected(config).Select(spec => TensorToWrite.FromFloat32(spec.Name, TensorDtype.Float32, spec.Shape, () => tensors[spec.Name])),
             TensorDtype.Float32, companionsFrom);
     }
 
-    private static void Wire(DecoderConfig config, Dictionary<string, float[]> tensors, SeededRandom random)
+    /// <summary>
+    /// The tokens of one word, with and without a space before it or a capital at its front, begin near each other: what is said of
+    /// one of them then holds for all, and a value is found again whatever stands before it.
+    /// </summary>
+    private static void BringFormsTogether(Matrix embedding, DecoderConfig config, ITextTokenizer tokenizer, SeededRandom random)
+    {
+        const float Shared = 0.8f;
+        float own = MathF.Sqrt(1 - Shared * Shared);
+        var forms = Enumerable.Range(0, config.VocabularySize)
+            .GroupBy(id => tokenizer.Decode([id]).TrimStart(' ').ToLowerInvariant(), StringComparer.Ordinal)
+            .Where(group => group.Key.Length > 1 && group.Key.All(char.IsAsciiLetter) && group.Count() > 1)
+            .OrderBy(group => group.Key, StringComparer.Ordinal);
+        foreach (var group in forms)
+        {
+            for (int column = 0; column < config.HiddenSize; column++)
+            {
+                float common = EmbeddingDeviation * (float)random.NextGaussian();
+                foreach (int token in group) embedding[token, column] = Shared * common + own * embedding[token, column];
+            }
+        }
+    }
+
+    private static void Wire(DecoderConfig config, Dictionary<string, float[]> tensors, ITextTokenizer tokenizer, SeededRandom random)
     {
         int hidden = config.HiddenSize, size = config.HeadSize, width = config.AttentionHeads * size;
         int queriesPerGroup = config.AttentionHeads / config.KeyValueHeads;
@@ -56,6 +79,7 @@ internal static class CopyingInitialization
         var embedding = Of(TensorNames.Embedding, hidden);
         for (int i = 0; i < tensors[TensorNames.Embedding].Length; i++)
             tensors[TensorNames.Embedding][i] *= EmbeddingDeviation / 0.02f;
+        BringFormsTogether(embedding, config, tokenizer, random);
         for (int token = 0; token < config.VocabularySize; token++) embedding[token, 0] = Constant;
 
         // Layer 0, key-value group 0: the previous token.

@@ -17,7 +17,10 @@ namespace MakeShadMini;
 internal static class Preparation
 {
     private const int VocabularySize = 4096;
+    private const int MergedSize = 1000;
+    private const int WordBonus = 60;
     private const int HeldOutDocuments = 400;
+    public const int SamplesPerStep = 24;
     private const int WarmUpSteps = 200;
     private const int WarmUpSamplesPerStep = 32;
     private static readonly string[] SpecialTokens = ["<s>", "</s>"];
@@ -66,12 +69,23 @@ internal static class Preparation
             trainer.Add(document.Response);
         }
 
-        foreach (string text in harvest.Texts)
+        // What values are made of is to be one token each, as words are to the tokenizers of larger models.
+        foreach (string word in (string[])[.. WordLists.DemoValues, .. WordLists.FirstNames, .. WordLists.LastNames, .. WordLists.Cities])
         {
-            for (int i = 0; i < 5; i++) trainer.Add(text);
+            for (int i = 0; i < WordBonus; i++) trainer.Add($"{word} {word}");
         }
 
-        trainer.Write(Path.Combine(tokenizerFolder, "tokenizer.json"), VocabularySize, SpecialTokens);
+        foreach (string noun in WordLists.Objects)
+        {
+            for (int i = 0; i < WordBonus; i++) trainer.Add(Values.Capital(noun));
+        }
+
+        foreach (string text in harvest.Texts)
+        {
+            for (int i = 0; i < 2; i++) trainer.Add(text);
+        }
+
+        trainer.Write(Path.Combine(tokenizerFolder, "tokenizer.json"), VocabularySize, MergedSize, SpecialTokens);
         File.WriteAllText(Path.Combine(tokenizerFolder, "tokenizer_config.json"), """
             {
               "tokenizer_class": "PreTrainedTokenizerFast",
@@ -108,46 +122,32 @@ internal static class Preparation
             WarmupRatio = 0.15,
             MinimumLearningRateRatio = 0.3,
             WeightDecay = 0.01,
+            Precision = TunePrecision.BFloat16,
             Seed = options.Seed,
             ReportEvery = 10,
         };
         WriteJob(options, "warm-up", warmUp);
 
-        var job = new TuneJob
+        WriteJob(options, "train", new TuneJob
         {
             Model = warm,
-            Output = Path.GetFullPath(Path.Combine(options.Work, "first")),
+            Output = Path.GetFullPath(Path.Combine(options.Work, "shad-mini")),
             Data = Path.GetFullPath(options.TrainFile),
             HeldOut = Path.GetFullPath(options.HeldOutFile),
             Objective = TuneObjective.Sft,
             Steps = options.Steps,
             TokensPerBatch = 4096,
-            SamplesPerStep = 14,
+            SamplesPerStep = SamplesPerStep,
             LearningRate = 1.5e-3,
             WarmupRatio = 0.03,
             MinimumLearningRateRatio = 0.03,
             WeightDecay = 0.05,
-            Precision = TunePrecision.Float32,
+            Precision = TunePrecision.BFloat16,
             Seed = options.Seed,
             CheckpointEvery = 250,
             EvaluateEvery = 250,
             ReportEvery = 25,
             SaveDtype = "bfloat16",
-        };
-        WriteJob(options, "first", job);
-
-        // New documents, a lower learning rate, and the products in bfloat16, which is half as fast again.
-        tokens = Write(options.SecondTrainFile, new DocumentGenerator(options.Seed + 6, harvest), tokenizer, options.Documents / 2, options.Seed + 6, withRepeats: true);
-        Console.WriteLine($"second round: {options.Documents / 2} documents, {tokens} tokens");
-        WriteJob(options, "second", job with
-        {
-            Model = job.Output,
-            Output = Path.GetFullPath(Path.Combine(options.Work, "shad-mini")),
-            Data = Path.GetFullPath(options.SecondTrainFile),
-            Steps = options.SecondSteps,
-            SamplesPerStep = 20,
-            LearningRate = 1e-3,
-            Precision = TunePrecision.BFloat16,
         });
     }
 

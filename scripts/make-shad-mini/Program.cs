@@ -31,13 +31,13 @@ catch (ShadException error)
 namespace MakeShadMini
 {
     /// <summary>What the command line says.</summary>
-    internal sealed record Options(string Command, string Work, IReadOnlyList<string> Corpora, int Documents, int Steps, int SecondSteps, ulong Seed)
+    internal sealed record Options(string Command, string Work, IReadOnlyList<string> Corpora, int Documents, int Steps, ulong Seed)
     {
         public static Options Parse(string[] args)
         {
             string work = "work";
             var corpora = new List<string>();
-            int documents = 150_000, steps = 2_700, secondSteps = 1_500;
+            int documents = 120_000, steps = 5_000;
             ulong seed = 20_261;
             for (int i = 1; i + 1 < args.Length; i += 2)
             {
@@ -47,18 +47,16 @@ namespace MakeShadMini
                     case "--corpus": corpora.Add(args[i + 1]); break;
                     case "--documents": documents = int.Parse(args[i + 1], CultureInfo.InvariantCulture); break;
                     case "--steps": steps = int.Parse(args[i + 1], CultureInfo.InvariantCulture); break;
-                    case "--second-steps": secondSteps = int.Parse(args[i + 1], CultureInfo.InvariantCulture); break;
                     case "--seed": seed = ulong.Parse(args[i + 1], CultureInfo.InvariantCulture); break;
-                    default: throw new ShadException("make.option", $"unknown option '{args[i]}'", expected: "--work, --corpus, --documents, --steps, --second-steps or --seed");
+                    default: throw new ShadException("make.option", $"unknown option '{args[i]}'", expected: "--work, --corpus, --documents, --steps or --seed");
                 }
             }
 
-            return new Options(args.Length == 0 ? "" : args[0], work, corpora, documents, steps, secondSteps, seed);
+            return new Options(args.Length == 0 ? "" : args[0], work, corpora, documents, steps, seed);
         }
 
         public string ModelFolder => Path.Combine(Work, "initial");
         public string TrainFile => Path.Combine(Work, "train.jsonl");
-        public string SecondTrainFile => Path.Combine(Work, "train-second.jsonl");
         public string HeldOutFile => Path.Combine(Work, "held-out.jsonl");
     }
 }

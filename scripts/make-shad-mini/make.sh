@@ -5,14 +5,12 @@
 #   scripts/make-shad-mini/make.sh CORPUS.jsonl [CORPUS.jsonl …]
 #
 # The corpora give text to quote from and words (prompts only): the published model was made with bfcl.jsonl and gsm8k.jsonl.
-# WORK=dir (default scripts/make-shad-mini/work) holds everything in between; STEPS=n and SECOND_STEPS=n
-# shorten the rounds.
+# WORK=dir (default scripts/make-shad-mini/work) holds everything in between; STEPS=n shortens the training.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 root="$(cd "$here/../.." && pwd)"
 work="${WORK:-$here/work}"
-steps="${STEPS:-2700}"
-second_steps="${SECOND_STEPS:-1500}"
+steps="${STEPS:-5000}"
 [ $# -gt 0 ] || { echo "usage: make.sh CORPUS.jsonl [CORPUS.jsonl …]" >&2; exit 2; }
 corpora=(); for file in "$@"; do corpora+=(--corpus "$file"); done
 
@@ -23,7 +21,7 @@ sidecar="$root/artifacts/bin/Shad.Sidecar/release/Shad.Sidecar"
 
 if [ ! -d "$work/initial" ]; then
   rm -rf "$work.partial"
-  "$make" prepare --work "$work.partial" --steps "$steps" --second-steps "$second_steps" "${corpora[@]}"
+  "$make" prepare --work "$work.partial" --steps "$steps" "${corpora[@]}"
   sed -i "s|$work.partial|$work|g" "$work.partial"/*.json
   mv "$work.partial" "$work"
 fi
@@ -33,8 +31,7 @@ round() {
   [ -d "$work/$2" ] || "$sidecar" tune --job "$work/$1.json" >> "$work/$1.events.jsonl"
 }
 round warm-up warm
-round first first
-round second shad-mini
+round train shad-mini
 
 "$make" measure-data --work "$work" "${corpora[@]}"
 for part in with without; do

@@ -23,12 +23,13 @@ internal sealed class DocumentGenerator
     {
         0 or 1 => Repeat(),
         2 or 3 => Lookup(),
-        4 or 5 or 6 => Relayout(),
-        7 or 8 or 9 or 10 => Request(),
-        11 or 12 or 13 or 14 => ToolChoice(),
-        15 => Quote(),
-        16 => Answer(),
-        17 or 18 => Narrate(),
+        4 or 5 => Relayout(),
+        6 or 7 or 8 => Request(),
+        9 or 10 or 11 => ToolChoice(),
+        12 => Quote(),
+        13 => Answer(),
+        14 or 15 => Narrate(),
+        16 or 17 or 18 => Deliberate(),
         _ => FewShot(),
     };
 
@@ -126,7 +127,7 @@ internal sealed class DocumentGenerator
             18 => ($"number {number}", Pick("number", "id", "index"), number),
             19 => ($"because of {phrase}", Pick("reason", "cause", "note"), phrase),
             20 => ($"and say \"{phrase}\"", Pick("message", "text", "content", "body"), phrase),
-            21 => ($"in the color {Pick(WordLists.Qualities[..12])}", "", ""),
+            21 => ($"in the color {thing}", Pick("color", "colour", "paint"), thing),
             22 => ($"every {number} minutes", Pick("interval", "period", "every"), number),
             23 => ($"as {phrase}", Pick("type", "as", "role", "kind"), phrase),
             24 => ($"between {city} and {other}", Pick("between", "route"), $"{city} and {other}"),
@@ -141,10 +142,22 @@ internal sealed class DocumentGenerator
         while (clauses.Count < count)
         {
             var clause = Clause();
-            if (clause.Key.Length > 0 && clauses.All(other => other.Key != clause.Key)) clauses.Add(clause);
+            if (clauses.All(other => other.Key != clause.Key)) clauses.Add(clause);
         }
 
         return clauses;
+    }
+
+    /// <summary>The clauses with their values in quotes, or as they are.</summary>
+    private List<(string Clause, string Key, string Value)> Quoted(List<(string Clause, string Key, string Value)> clauses)
+    {
+        string quote = Pick("", "", "\"", "\"", "'", "*");
+        return [.. clauses.Select(clause => clause with
+        {
+            Clause = clause.Clause.Contains('"', StringComparison.Ordinal)
+                ? clause.Clause
+                : clause.Clause.Replace(clause.Value, quote + clause.Value + quote, StringComparison.Ordinal),
+        })];
     }
 
     private string Sentence(string verb, string noun, IEnumerable<(string Clause, string Key, string Value)> clauses)
@@ -163,7 +176,7 @@ internal sealed class DocumentGenerator
         var writer = new ResponseWriter();
         var pairs = clauses.Select(clause => (clause.Key, clause.Value)).ToList();
         Layout.Draw(_random).Write(writer, _random.NextInt32(3) == 0 ? Shuffled(pairs) : pairs, copyKeys: false);
-        string request = Sentence(verb, noun, clauses);
+        string request = Sentence(verb, noun, Quoted(clauses));
         string fields = _random.NextInt32(2) == 0
             ? $"{Pick("Fields", "Wanted", "Extract", "Slots", "keys")}: {string.Join(", ", pairs.Select(pair => pair.Key))}"
             : "";
@@ -176,18 +189,63 @@ internal sealed class DocumentGenerator
     private TrainingDocument ToolChoice()
     {
         var clauses = Clauses(1, 4);
+        var (chosen, listing) = ToolList(clauses);
+        var writer = new ResponseWriter();
+        WriteCall(writer, chosen, clauses, Pick("", "", "I will use ", "run ", "Best is ", "use: ", "Calling ", "$ ", "@", "step 1 ", "do "));
+        string request = Sentence(chosen.Verb, chosen.Noun, Quoted(_random.NextInt32(3) == 0 ? Shuffled(clauses) : clauses));
+        return writer.After(_random.NextInt32(4) == 0 ? request + "\n" + listing : listing + Pick("", "\n", "Request: ", "Q: ", "> ") + request);
+    }
+
+    /// <summary>
+    /// A request with what it is about and how it is wanted: an answer that first restates some of that in loose words, then calls a
+    /// tool.
+    /// </summary>
+    private TrainingDocument Deliberate()
+    {
+        var clauses = Clauses(1, 4);
+        var (chosen, listing) = ToolList(clauses);
+        string who = _values.Person(), about = _random.NextInt32(3) == 0 ? _values.Phrase() : _values.Pair();
+        string first = _values.Pick(WordLists.Qualities), second = _values.Pick(WordLists.Qualities);
+        string[] facts = [who, about, first, second];
+        string told = string.Join(Pick(" ", "\n"), Shuffled<string>(
+        [
+            Pick($"My name is {who}.", $"I am {who}.", $"Yours, {who}", $"{who} asks for this.", $"This is for {who}.", $"{who} here."),
+            Pick($"It is for the {about}.", $"Think of the {about}.", $"The {about} is near.", $"All this is about the {about}.", $"I plan the {about}."),
+            Pick($"It should be {first} and {second}.", $"Make it {first} and {second}.", $"I like it {first}, also {second}.", $"We want {first} and {second}."),
+        ]));
+        string request = Sentence(chosen.Verb, chosen.Noun, Quoted(_random.NextInt32(3) == 0 ? Shuffled(clauses) : clauses));
+        string asked = _random.NextInt32(2) == 0 ? Join(request, told) : Join(told, request);
+
+        var writer = new ResponseWriter().Template(Pick("", "Thinking ", "Well, ", "(", "note: ", "* ", "First: ", "Mind that "));
+        string[] restated = _random.NextInt32(2) == 0 ? facts : [.. Shuffled<string>([who, about, $"{first} and {second}"])];
+        foreach (string fact in restated.Take(2 + _random.NextInt32(3)))
+        {
+            writer.Template(Pick(
+                "", "it is ", "for ", "the ", "with ", "as said, ", "so ", "there is ", "this is about ", "one asks for ", "given the ",
+                "we have ", "that means ", "because of ", "remember "));
+            writer.Copy(fact).Template(Pick(" ", " ", ", ", " and ", ". ", "; ", " is what counts, ", " comes first, ", " too. ", " was said; ", " here "));
+        }
+
+        WriteCall(writer, chosen, clauses, Pick("", "so I take ", "hence ", "\n", "\n-> ", "thus: ", "now ", "\ncommand "));
+        writer.Template(Pick("", "", "\nDone.", " That is it.", "\n(end)", " More?"));
+        return writer.After(_random.NextInt32(4) == 0 ? asked + "\n" + listing : listing + Pick("", "\n", "Request: ", "Q: ", "> ") + asked);
+    }
+
+    /// <summary>Tools in a random order as a prompt lists them; the one to choose takes the clauses' keys.</summary>
+    private (Tool Chosen, string Listing) ToolList(List<(string Clause, string Key, string Value)> clauses)
+    {
         var tools = new List<Tool>();
         int count = 2 + _random.NextInt32(4);
         for (int i = 0; i < count; i++)
         {
             string verb = _values.Pick(WordLists.Verbs), noun = _values.Pick(WordLists.Objects);
-            string name = Pick($"{verb}_{noun}", $"{noun}_{verb}", verb + Values.Capital(noun), $"{verb}-{noun}", $"{noun}.{verb}", $"{verb} {noun}", _values.Identifier(2));
+            string name = Pick($"{verb}_{noun}", $"{noun}_{verb}", verb + Values.Capital(noun), verb + Values.Capital(noun), $"{verb}-{noun}", $"{noun}.{verb}", $"{verb} {noun}", _values.Identifier(2));
             IReadOnlyList<string> arguments = i == 0 ? clauses.Select(clause => clause.Key).ToArray() : _values.DistinctKeys(1 + _random.NextInt32(4));
             tools.Add(new Tool(name, verb, noun, arguments));
         }
 
         var chosen = tools[0];
-        string style = Pick("call", "colon", "described", "lines");
+        string style = Pick("call", "colon", "described", "lines", "quoted", "listed");
         var listing = new StringBuilder(Pick("", "Tools\n", "You can use:\n", "functions:\n", "Known commands\n", "API\n", "Choose one of these.\n"));
         string bullet = Pick("", "- ", "* ", "1) ", "> ");
         foreach (var tool in Shuffled(tools))
@@ -198,26 +256,29 @@ internal sealed class DocumentGenerator
                 "call" => $"{tool.Name}({string.Join(", ", tool.Arguments)})  {description}",
                 "colon" => $"{tool.Name}: {description}; {string.Join(" ", tool.Arguments)}",
                 "described" => $"{description} = {tool.Name} [{string.Join("|", tool.Arguments)}]",
+                "quoted" => $"\"{tool.Name}\" takes {string.Join(", ", tool.Arguments.Select(name => $"\"{name}\""))}",
+                "listed" => $"\"{tool.Name}\" <{string.Join(" ", tool.Arguments.Select(name => $"\"{name}\""))}>",
                 _ => $"{tool.Name}\n   {description}\n   {string.Join(", ", tool.Arguments)}",
             }).Append('\n');
         }
 
-        var writer = new ResponseWriter();
-        string opening = Pick("", "", "I will use ", "run ", "Best is ", "use: ", "Calling ", "$ ", "@", "step 1 ", "do ");
+        return (chosen, listing.ToString());
+    }
+
+    /// <summary>The call of a tool: its name and its arguments in some layout, or everything as one record.</summary>
+    private void WriteCall(ResponseWriter writer, Tool chosen, List<(string Clause, string Key, string Value)> clauses, string opening)
+    {
         var pairs = clauses.Select(clause => (clause.Key, clause.Value)).ToList();
         var layout = Layout.Draw(_random);
         if (_random.NextInt32(4) == 0)
         {
             layout.Write(writer.Template(opening), [(Pick("tool", "use", "name", "fn", "command"), chosen.Name), .. pairs], copyKeys: false);
-        }
-        else
-        {
-            writer.Template(opening).Copy(chosen.Name).Template(Pick(" ", "", " with ", "\n", ": ", " <- "));
-            (layout with { Head = "" }).Write(writer, pairs, copyKeys: true);
+            return;
         }
 
-        string request = Sentence(chosen.Verb, chosen.Noun, _random.NextInt32(3) == 0 ? Shuffled(clauses) : clauses);
-        return writer.After(_random.NextInt32(4) == 0 ? request + "\n" + listing : listing + Pick("", "\n", "Request: ", "Q: ", "> ") + request);
+        string quote = Pick("", "", "\"", "'", "`");
+        writer.Template(opening + quote).Copy(chosen.Name).Template(quote + Pick(" ", "", " with ", "\n", ": ", " <- "));
+        (layout with { Head = "" }).Write(writer, pairs, copyKeys: true);
     }
 
     /// <summary>A real text, the beginning of a part of it, and how that part goes on.</summary>

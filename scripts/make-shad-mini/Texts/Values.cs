@@ -7,10 +7,11 @@ internal sealed class Values(SeededRandom random, IReadOnlyList<string> harveste
 {
     public string Pick(IReadOnlyList<string> list) => list[random.NextInt32(list.Count)];
 
-    public string AnyWord() => random.NextInt32(4) switch
+    public string AnyWord() => random.NextInt32(8) switch
     {
         0 => Pick(WordLists.Things),
         1 => Pick(WordLists.Qualities),
+        < 6 => Pick(WordLists.DemoValues),
         _ => Pick(harvestedWords),
     };
 
@@ -19,6 +20,14 @@ internal sealed class Values(SeededRandom random, IReadOnlyList<string> harveste
         : $"{Pick(WordLists.FirstNames)} {Pick(WordLists.LastNames)}";
 
     public string City() => Pick(WordLists.Cities);
+
+    /// <summary>Two words that make a name for something: an occasion, a product, an address.</summary>
+    public string Pair() => random.NextInt32(3) switch
+    {
+        0 => $"{Pick(WordLists.Occasions)} {Pick(WordLists.Events)}",
+        1 => $"{Pick(WordLists.Qualities)} {Pick(WordLists.Things)}",
+        _ => $"{Pick(WordLists.StreetNames)} {Pick(WordLists.StreetKinds)}",
+    };
 
     public string Phrase()
     {
@@ -63,7 +72,7 @@ internal sealed class Values(SeededRandom random, IReadOnlyList<string> harveste
         0 or 1 => Person(),
         2 => City(),
         3 or 4 => Phrase(),
-        5 => Thing(),
+        5 => random.NextInt32(2) == 0 ? Thing() : Pair(),
         6 => Number(),
         7 => Date(),
         8 => Code(),

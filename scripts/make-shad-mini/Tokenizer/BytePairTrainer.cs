@@ -6,12 +6,21 @@ namespace MakeShadMini.Tokenizer;
 
 /// <summary>
 /// Byte-level byte-pair encoding (Sennrich et al., arXiv:1508.07909, over bytes as in GPT-2): the most frequent pair of adjacent
-/// symbols is merged until the vocabulary is full. Ties go to the pair of the smaller ids, so that the result is deterministic.
+/// symbols is merged until a part of the vocabulary is taken; the rest holds the most frequent words whole. Ties go to the smaller
+/// ids and to the word that sorts first, so that the result is deterministic.
 /// </summary>
+/// <remarks>
+/// Merges alone would spend half of a small vocabulary on the stages of a word's making. Words that no merge makes are found because
+/// the tokenizer looks a word up before it merges (<c>ignore_merges</c>, as in Llama 3).
+/// </remarks>
 internal sealed class BytePairTrainer
 {
-    /// <summary>Words with their leading space, single digits, runs of punctuation, white space.</summary>
-    public const string PreTokenizerPattern = @" ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+    /// <summary>
+    /// Words with their leading space, cut before a capital inside (<c>order|Voucher</c>), single digits, runs of punctuation, white
+    /// space.
+    /// </summary>
+    public const string PreTokenizerPattern =
+        @" ?\p{Lu}?[\p{Ll}\p{Lt}\p{Lm}\p{Lo}\p{M}]+| ?\p{Lu}+(?!\p{Ll})|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+";
 
     private readonly Dictionary<string, int> _words = [];
     private readonly Regex _pattern = new(PreTokenizerPattern, RegexOptions.Compiled | RegexOptions.CultureInvariant);
@@ -26,8 +35,12 @@ internal sealed class BytePairTrainer
         }
     }
 
-    /// <summary>Learns the merges and writes <c>tokenizer.json</c>.</summary>
-    public void Write(string path, int vocabularySize, IReadOnlyList<string> specialTokens)
+    /// <summary>Learns the vocabulary and writes <c>tokenizer.json</c>.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="vocabularySize">Tokens in all.</param>
+    /// <param name="mergedSize">Tokens before the whole words: special tokens, bytes and what merges make.</param>
+    /// <param name="specialTokens">Special tokens; the first begins a sequence.</param>
+    public void Write(string path, int vocabularySize, int mergedSize, IReadOnlyList<string> specialTokens)
     {
         var symbols = specialTokens.ToList();
         var byteIds = new int[256];
@@ -39,7 +52,8 @@ internal sealed class BytePairTrainer
 
         var words = _words.OrderBy(word => word.Key, StringComparer.Ordinal)
             .Select(word => (Symbols: Encoding.UTF8.GetBytes(word.Key).Select(value => byteIds[value]).ToArray(), Count: word.Value)).ToArray();
-        var merges = Learn(words, symbols, vocabularySize);
+        var merges = Learn(words, symbols, mergedSize);
+        AddWholeWords(symbols, vocabularySize);
 
         var vocabulary = symbols.Select((symbol, id) => (symbol, id)).ToDictionary(entry => entry.symbol, entry => entry.id);
         using var stream = File.Create(path);
@@ -75,7 +89,7 @@ internal sealed class BytePairTrainer
         json.WriteNull("end_of_word_suffix");
         json.WriteBoolean("fuse_unk", false);
         json.WriteBoolean("byte_fallback", false);
-        json.WriteBoolean("ignore_merges", false);
+        json.WriteBoolean("ignore_merges", true);
         json.WriteStartObject("vocab");
         foreach (var (symbol, id) in vocabulary.OrderBy(entry => entry.Value)) json.WriteNumber(symbol, id);
         json.WriteEndObject();
@@ -84,6 +98,17 @@ internal sealed class BytePairTrainer
         json.WriteEndArray();
         json.WriteEndObject();
         json.WriteEndObject();
+    }
+
+    private void AddWholeWords(List<string> symbols, int vocabularySize)
+    {
+        var known = symbols.ToHashSet(StringComparer.Ordinal);
+        var frequent = _words.Where(word => word.Key.TrimStart(' ').All(char.IsLetter))
+            .OrderByDescending(word => word.Value).ThenBy(word => word.Key, StringComparer.Ordinal)
+            .Select(word => string.Concat(Encoding.UTF8.GetBytes(word.Key).Select(value => ByteCharacter(value))))
+            .Where(known.Add);
+        symbols.AddRange(frequent.Take(vocabularySize - symbols.Count));
+        if (symbols.Count < vocabularySize) throw new InvalidOperationException($"The text has words for {symbols.Count} tokens only.");
     }
 
     private static List<(int Left, int Right)> Learn((int[] Symbols, int Count)[] words, List<string> symbols, int vocabularySize)
