@@ -70,11 +70,11 @@ internal static class Measurement
     {
         var with = MeanLoss(Path.ChangeExtension(WithPrompt(options), ".losses.jsonl"));
         var without = MeanLoss(Path.ChangeExtension(WithoutPrompt(options), ".losses.jsonl"));
-        var events = ((string[])["first", "second"]).Select(round => Path.Combine(options.Work, round + ".events.jsonl"))
-            .Select(file => File.ReadLines(file).Select(line => JsonDocument.Parse(line).RootElement).ToList()).ToList();
-        int samples = 14 * Steps(events[0]) + 20 * Steps(events[1]);
+        var events = File.ReadLines(Path.Combine(options.Work, "train.events.jsonl"))
+            .Select(line => JsonDocument.Parse(line).RootElement).ToList();
+        int steps = events.First(line => Event(line) == "started").GetProperty("steps").GetInt32();
         string F(double value) => value.ToString("0.000", CultureInfo.InvariantCulture);
-        string curve = string.Join("\n", events.SelectMany((round, i) => Curve(round, i + 1)));
+        string curve = string.Join("\n", Curve(events));
         File.WriteAllText(Path.Combine(options.Work, "shad-mini", "README.md"), $$"""
             # shad-mini
 
@@ -84,22 +84,27 @@ internal static class Measurement
 
             ## How it was made
             `scripts/make-shad-mini/make.sh` trains it with the project's own sidecar (objective `sft`, AdamW, cosine schedule) on two CPU cores; the run
-            is resumable and seeded (seed {{options.Seed}}). The start is random but for six key-value groups of attention heads in layers 0 to 2, which
-            begin as previous-token and induction heads (`CopyingInitialization.cs`): a trial from wholly random weights
-            showed hardly any copying after 1,250 steps. All weights are trained from there.
+            is resumable and seeded (seed {{options.Seed}}). The start is random but for two things (`CopyingInitialization.cs`): six key-value groups of
+            attention heads in layers 0 to 2 begin as previous-token and induction heads, since a trial from wholly random weights showed hardly any
+            copying after 1,250 steps; and the embeddings of one word with and without its leading space or capital begin near each other. All
+            weights are trained from there.
 
-            **Data.** {{samples:N0}} samples, three quarters of them generated documents (`scripts/make-shad-mini/Texts`): repeated word lists, look-ups, records rewritten from
-            one randomly drawn layout into another, requests turned into records, tool choice, quotes, answers, retellings. The values are
-            names, codes, numbers, dates and real words. The *prompts* (never the responses) of two public corpora serve as plain text to quote
-            from and as a source of words: the Berkeley Function Calling Leaderboard (Apache-2.0) and GSM8K (MIT). The formats of the demo
-            corpus are not in it: the script stops at a document that holds two marker strings of one of them.
+            **Tokenizer.** Byte-level BPE, cut before a capital inside a word and at every digit. A quarter of the vocabulary is made by merges; the
+            rest are whole words, those of the demo corpus's values among them, as the vocabulary of a larger model has them.
+
+            **Data.** {{Preparation.SamplesPerStep * steps:N0}} samples, three quarters of them generated documents (`scripts/make-shad-mini/Texts`): repeated word lists, look-ups,
+            records rewritten from one randomly drawn layout into another, requests turned into records, tool choice with and without words
+            before it, quotes, answers, retellings. The values are names, codes, numbers, dates and words, those that the demo corpus makes its
+            values of among them. The *prompts* (never the responses) of two public corpora serve as plain text to quote from and as a source of
+            words: the Berkeley Function Calling Leaderboard (Apache-2.0) and GSM8K (MIT). The formats of the demo corpus are not in it: the
+            script stops at a document that holds two marker strings of one of them.
 
             ## Losses
-            Two rounds of {{Steps(events[0]):N0}} steps of 14 samples and {{Steps(events[1]):N0}} steps of 20, after a warm-up of 200 steps on repeated runs of random
-            tokens. Held-out documents, nats per target:
+            {{steps:N0}} steps of {{Preparation.SamplesPerStep}} samples in bfloat16, after a warm-up of 200 steps on repeated runs of random tokens. Held-out documents,
+            nats per target:
 
-            | round | step | loss |
-            |---|---|---|
+            | step | loss |
+            |---|---|
             {{curve}}
 
             **Use of the prompt**, mean loss on values copied from the prompt, {{with.Count:N0}} tokens of unseen documents:
@@ -114,16 +119,13 @@ internal static class Measurement
                 expected: "at most 1.5 nats with the prompt and at least 1.5 more without it", mend: "train it for more steps");
     }
 
-    private static int Steps(IEnumerable<JsonElement> events) =>
-        events.First(line => Event(line) == "started").GetProperty("steps").GetInt32();
-
-    /// <summary>About a dozen of the round's held-out losses, the last among them, as rows of a table.</summary>
-    private static IEnumerable<string> Curve(IEnumerable<JsonElement> events, int round)
+    /// <summary>About a dozen of the held-out losses, the last among them, as rows of a table.</summary>
+    private static IEnumerable<string> Curve(IEnumerable<JsonElement> events)
     {
         var measured = events.Where(line => Event(line) == "held_out").ToList();
         int every = Math.Max(1, measured.Count / 12);
         return measured.Where((_, i) => i % every == 0 || i == measured.Count - 1)
-            .Select(line => $"| {round} | {line.GetProperty("step").GetInt32()} | {line.GetProperty("loss").GetDouble().ToString("0.000", CultureInfo.InvariantCulture)} |");
+            .Select(line => $"| {line.GetProperty("step").GetInt32()} | {line.GetProperty("loss").GetDouble().ToString("0.000", CultureInfo.InvariantCulture)} |");
     }
 
     private static string Event(JsonElement line) => line.GetProperty("event").GetString()!;

@@ -1,3 +1,4 @@
+using Shad.Core.Classification;
 using Shad.Core.Evaluation;
 
 namespace Shad.Cli.Annotation;
@@ -39,13 +40,14 @@ public sealed record AnnotationSummary
 /// <summary>What one rule has found.</summary>
 /// <param name="Rule">Its name.</param>
 /// <param name="Margin">Its margin, nats.</param>
+/// <param name="Unit">Whether it decided on words or tokens.</param>
 /// <param name="BoilerplateTokens">Response tokens taken for boilerplate.</param>
 /// <param name="ReasoningTokens">Response tokens taken for reasoning.</param>
 /// <param name="Known">Agreement with the roles the corpus knows; null where it knows none.</param>
 /// <param name="Structural">Agreement with the roles that the structure of JSON responses suggests; null where no response is
 /// JSON.</param>
 public sealed record RuleSummary(
-    string Rule, double Margin, long BoilerplateTokens, long ReasoningTokens, RoleAgreement? Known, RoleAgreement? Structural)
+    string Rule, double Margin, EvidenceUnit Unit, long BoilerplateTokens, long ReasoningTokens, RoleAgreement? Known, RoleAgreement? Structural)
 {
     /// <summary>Share of the response tokens that are boilerplate; null where there are none.</summary>
     public double? BoilerplateShare =>

@@ -7,6 +7,7 @@ using Shad.Core.Samples;
 using Shad.Core.Weighting;
 using Shad.Data.Annotations;
 using Shad.Data.Corpora;
+using Shad.Data.Tokenization;
 
 namespace Shad.Cli.Annotation;
 
@@ -21,13 +22,21 @@ namespace Shad.Cli.Annotation;
 /// <param name="source">Where the scored samples come from, for messages.</param>
 internal sealed class CorpusAnnotator(RuleRecipe recipe, double temperature, string source)
 {
-    private readonly ClassificationRule _inUse = RuleOf(recipe.Kind, recipe.Margin);
+    private readonly ClassificationRule _inUse = RuleOf(recipe);
     private readonly ClassificationRule _other = RuleOf(
-        recipe.Kind == RuleKind.Control ? RuleKind.Paper : RuleKind.Control, recipe.Margin);
+        recipe with { Kind = recipe.Kind == RuleKind.Control ? RuleKind.Paper : RuleKind.Control });
 
-    /// <summary>The rule of a kind; the paper's has no margin.</summary>
-    public static ClassificationRule RuleOf(RuleKind kind, double margin) =>
-        kind == RuleKind.Control ? new AlignedControlRule(margin) : new PaperRule();
+    /// <summary>The rule of a recipe; the paper's takes neither margin nor unit.</summary>
+    public static ClassificationRule RuleOf(RuleRecipe recipe) =>
+        recipe.Kind == RuleKind.Control ? new AlignedControlRule(recipe.Margin) { Unit = recipe.Unit } : new PaperRule();
+
+    /// <summary>What a rule decides the tokens of a row by: their loss differences, or the largest of each word. Tokens of rows
+    /// without text are decided on one by one.</summary>
+    public static float[] EvidenceOf(AnnotationRow row, ReadOnlySpan<float> lossDifference, ClassificationRule rule) =>
+        RoleClassifier.Evidence(
+            lossDifference,
+            row is { Text: { } text, OffsetStart: { } starts, OffsetEnd: { } ends } ? WordNumbers.Of(text, starts, ends) : [],
+            rule);
 
     /// <summary>Classifies every response token.</summary>
     /// <param name="read">Starts a pass over the scored samples.</param>
@@ -45,7 +54,7 @@ internal sealed class CorpusAnnotator(RuleRecipe recipe, double temperature, str
         await foreach (AnnotationRow row in read().WithCancellation(cancellationToken).ConfigureAwait(false))
         {
             float[] baseLoss = Require(row, row.BaseLoss, "base_loss", "Score the corpus with 'shad score'");
-            losses.Add(baseLoss, RoleClassifier.Classify(Difference(row, _inUse), _inUse));
+            losses.Add(baseLoss, RoleClassifier.Classify(EvidenceOf(row, Difference(row, _inUse), _inUse), _inUse));
             hasOther &= ReferenceLoss(row, _other) is not null;
             samples++;
             tokens += row.InputIds.Length;
@@ -64,10 +73,11 @@ internal sealed class CorpusAnnotator(RuleRecipe recipe, double temperature, str
         {
             TokenRole?[]? structural = StructuralRoles.Of(
                 new EncodedSample(new TokenizedSample(row.Id, row.InputIds, row.Labels), row.Text, row.OffsetStart, row.OffsetEnd));
-            foreach (RuleTally tally in tallies) tally.Add(Difference(row, tally.Rule), row.KnownRoles, structural);
+            foreach (RuleTally tally in tallies)
+                tally.Add(EvidenceOf(row, Difference(row, tally.Rule), tally.Rule), row.KnownRoles, structural);
 
             float[] difference = Difference(row, _inUse);
-            TokenRole?[] roles = RoleClassifier.Classify(difference, _inUse);
+            TokenRole?[] roles = RoleClassifier.Classify(EvidenceOf(row, difference, _inUse), _inUse);
             write(row with
             {
                 LossDifference = difference,
@@ -123,26 +133,26 @@ internal sealed class CorpusAnnotator(RuleRecipe recipe, double temperature, str
 
         public ClassificationRule Rule => rule;
 
-        public void Add(float[] difference, TokenRole?[]? known, TokenRole?[]? structural)
+        public void Add(float[] evidence, TokenRole?[]? known, TokenRole?[]? structural)
         {
-            TokenRole?[] roles = RoleClassifier.Classify(difference, rule);
+            TokenRole?[] roles = RoleClassifier.Classify(evidence, rule);
             _boilerplate += roles.Count(role => role == TokenRole.Boilerplate);
             _reasoning += roles.Count(role => role == TokenRole.Reasoning);
             if (known is not null)
             {
-                _known.Add(difference, roles, known);
+                _known.Add(evidence, roles, known);
                 _anyKnown = true;
             }
 
             if (structural is not null)
             {
-                _structural.Add(difference, roles, structural);
+                _structural.Add(evidence, roles, structural);
                 _anyStructural = true;
             }
         }
 
         public RuleSummary ToSummary() => new(
-            rule.Name, rule.Margin, _boilerplate, _reasoning,
+            rule.Name, rule.Margin, rule.Unit, _boilerplate, _reasoning,
             _anyKnown ? _known.ToAgreement() : null, _anyStructural ? _structural.ToAgreement() : null);
     }
 }

@@ -4,6 +4,7 @@ using Shad.Cli.Annotation;
 using Shad.Cli.Recipes;
 using Shad.Cli.Stages;
 using Shad.Cli.Terminal;
+using Shad.Core.Classification;
 using Shad.Data.Annotations;
 
 namespace Shad.Cli.Commands;
@@ -28,6 +29,13 @@ internal static class AnnotateCommand
         rule.AcceptOnlyFromAmong("control", "paper");
         Option<double?> margin = BoundedOption.Of(
             "--margin", $"Loss difference in nats up to which the control rule says boilerplate. Default: {defaults.Margin}.", 0.0, 100);
+        var unit = new Option<string>("--unit")
+        {
+            Description = "What the control rule decides on: a word by the largest loss difference among its tokens, or each token by its own.",
+            HelpName = "UNIT",
+            DefaultValueFactory = _ => "word",
+        };
+        unit.AcceptOnlyFromAmong("word", "token");
         Option<double?> temperature = BoundedOption.Of(
             "--temperature", "τ of the column weight, in nats: softmax of the role groups' mean losses over it. Default: 1.", 0.0, 1000,
             minimumExcluded: true);
@@ -39,7 +47,7 @@ internal static class AnnotateCommand
             compared with them.
             """)
         {
-            scored, output, rule, margin, temperature,
+            scored, output, rule, margin, unit, temperature,
         };
         command.SetWork(terminal, async (parse, cancellationToken) =>
         {
@@ -51,6 +59,7 @@ internal static class AnnotateCommand
             {
                 Kind = parse.GetRequiredValue(rule) == "paper" ? RuleKind.Paper : RuleKind.Control,
                 Margin = parse.GetValue(margin) ?? defaults.Margin,
+                Unit = parse.GetRequiredValue(unit) == "token" ? EvidenceUnit.Token : EvidenceUnit.Word,
             };
             AnnotationReader reader = AnnotationReader.Open(input);
             using AnnotationWriter writer = AnnotationWriter.Create(file, AnnotationColumns.All);

@@ -5,6 +5,7 @@ using Shad.Cli.Recipes;
 using Shad.Cli.Runs;
 using Shad.Cli.Stages;
 using Shad.Cli.Terminal;
+using Shad.Core.Classification;
 using Shad.Core.Evaluation;
 using Shad.Data.Reports;
 using Spectre.Console;
@@ -103,6 +104,7 @@ internal static class RunResult
         return KeyValuePair.Create(rule.Rule, (JsonNode?)new JsonObject
         {
             ["margin"] = rule.Margin,
+            ["unit"] = rule.Unit == EvidenceUnit.Word ? "word" : "token",
             ["boilerplate_share"] = rule.BoilerplateShare,
             ["against"] = rule.Known is not null ? "known" : rule.Structural is not null ? "structural" : null,
             ["tokens"] = agreement?.Tokens,

@@ -1,3 +1,4 @@
+using Shad.Core.Classification;
 using Shad.Core.Tuning;
 
 namespace Shad.Cli.Recipes;
@@ -147,7 +148,10 @@ public sealed record RuleRecipe
     public RuleKind Kind { get; init; } = RuleKind.Control;
 
     /// <summary>Dead zone of the control rule, in nats: boilerplate where the difference is at most this.</summary>
-    public double Margin { get; init; } = 0.1;
+    public double Margin { get; init; } = AlignedControlRule.DefaultMargin;
+
+    /// <summary>Whether the control rule decides on words or on single tokens. The paper's rule decides on tokens.</summary>
+    public EvidenceUnit Unit { get; init; } = EvidenceUnit.Word;
 }
 
 /// <summary>One way of fine-tuning the base model on the whole corpus.</summary>

@@ -1,3 +1,4 @@
+using Shad.Core.Classification;
 using Shad.Core.Errors;
 using Shad.Core.Tuning;
 using Shad.Data.Chat;
@@ -9,6 +10,8 @@ namespace Shad.Cli.Recipes;
 /// <summary>Reads a recipe file: defaults filled in, paths made absolute, every mistake reported at once with its line.</summary>
 public static class RecipeReader
 {
+    private static readonly Dictionary<string, EvidenceUnit> Units = new() { ["word"] = EvidenceUnit.Word, ["token"] = EvidenceUnit.Token };
+
     private static readonly Dictionary<string, RuleKind> RuleKinds = new()
     {
         ["control"] = RuleKind.Control,
@@ -178,6 +181,7 @@ public static class RecipeReader
         {
             Kind = section.Choice("kind", defaults.Kind, RuleKinds),
             Margin = section.Real("margin", defaults.Margin, 0, 100),
+            Unit = section.Choice("unit", defaults.Unit, Units),
         };
         section.End();
         return rule;

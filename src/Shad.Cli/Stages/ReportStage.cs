@@ -62,13 +62,16 @@ public sealed class ReportStage(Recipe recipe, IReadOnlyList<Stage> stages) : St
         return digest;
     }
 
-    private static ReportSample SampleOf(AnnotationRow row, ITextTokenizer? tokenizer)
+    private ReportSample SampleOf(AnnotationRow row, ITextTokenizer? tokenizer)
     {
         string[] texts = row is { Text: { } text, OffsetStart: { } starts, OffsetEnd: { } ends }
             ? ReportSample.TokenTexts(text, starts, ends)
             : Array.ConvertAll(row.InputIds, id => tokenizer?.Describe(id) ?? $"‹{id}› ");
         TokenRole?[]? known = row.KnownRoles ?? StructuralRoles.Of(
             new EncodedSample(new TokenizedSample(row.Id, row.InputIds, row.Labels), row.Text, row.OffsetStart, row.OffsetEnd));
+        float[]? evidence = row is { ProbeLoss: { } probe, ControlLoss: { } control }
+            ? CorpusAnnotator.EvidenceOf(row, RoleClassifier.LossDifference(probe, control), CorpusAnnotator.RuleOf(recipe.Rule with { Kind = RuleKind.Control }))
+            : null;
         var tokens = new ReportToken[texts.Length];
         for (int i = 0; i < tokens.Length; i++)
         {
@@ -77,6 +80,7 @@ public sealed class ReportStage(Recipe recipe, IReadOnlyList<Stage> stages) : St
                 Role = row.Roles?[i],
                 KnownRole = known?[i],
                 LossDifference = row.LossDifference?[i] ?? float.NaN,
+                ControlEvidence = evidence?[i] ?? float.NaN,
                 BaseLoss = row.BaseLoss?[i] ?? float.NaN,
                 ProbeLoss = row.ProbeLoss?[i] ?? float.NaN,
                 ControlLoss = row.ControlLoss?[i] ?? float.NaN,
@@ -99,8 +103,8 @@ public sealed class ReportStage(Recipe recipe, IReadOnlyList<Stage> stages) : St
         if (structural)
         {
             warnings.Insert(0, new ReportWarning(
-                "The corpus does not know its roles. Shown as known are roles derived from the structure of the JSON responses: values are "
-                + "reasoning, scaffolding is boilerplate, names of arguments are left undecided"));
+                "The corpus does not know its roles. The rules are compared with roles derived from the structure of the JSON responses: values "
+                + "are reasoning, scaffolding is boilerplate, names of arguments are left undecided"));
         }
 
         return new ReportModel
@@ -111,13 +115,14 @@ public sealed class ReportStage(Recipe recipe, IReadOnlyList<Stage> stages) : St
             {
                 BaseModel = Path.GetFileName(Path.TrimEndingDirectorySeparator(recipe.Model.Path)),
                 Corpus = string.Join(", ", recipe.Corpus.Files.Select(Path.GetFileName)),
-                Rule = CorpusAnnotator.RuleOf(recipe.Rule.Kind, recipe.Rule.Margin),
+                Rule = CorpusAnnotator.RuleOf(recipe.Rule),
                 ProbeSamples = sample.ProbeSamples,
                 ProbeSteps = probe.Result?["steps"]?.GetValue<int>(),
                 ProbeLastLayers = recipe.Probe.LastLayers,
                 RftTemperature = recipe.Tune.Arms.Contains(TuneArm.Rft) ? recipe.Tune.Temperature : null,
             },
             Tokens = digest.Statistics,
+            ReferenceRoles = structural ? ReferenceRoles.Structural : ReferenceRoles.Known,
             Rules = [.. annotation.Rules.Select(rule => EvidenceOf(rule, digest)).OfType<RuleEvidence>()],
             Samples = digest.Samples,
             Phrases = digest.Phrases,
@@ -133,7 +138,7 @@ public sealed class ReportStage(Recipe recipe, IReadOnlyList<Stage> stages) : St
 
     private RuleEvidence? EvidenceOf(RuleSummary rule, CorpusDigest digest)
     {
-        ClassificationRule known = CorpusAnnotator.RuleOf(rule.Rule == "control" ? RuleKind.Control : RuleKind.Paper, recipe.Rule.Margin);
+        ClassificationRule known = CorpusAnnotator.RuleOf(recipe.Rule with { Kind = rule.Rule == "control" ? RuleKind.Control : RuleKind.Paper });
         LossDifferenceHistogram? histogram = known.Reference == ReferenceModel.Base ? digest.PaperHistogram : digest.ControlHistogram;
         return histogram is null ? null : new RuleEvidence(known, histogram, rule.Agreement);
     }

@@ -14,8 +14,8 @@ public enum ReferenceModel
 }
 
 /// <summary>
-/// How a loss difference becomes a role: <c>LD = loss_probe − loss_reference</c>, reasoning where <c>LD &gt; Margin</c>, boilerplate
-/// otherwise. The probe is the model tuned on shuffled samples.
+/// How a loss difference becomes a role: <c>LD = loss_probe − loss_reference</c>, reasoning where LD, or the largest LD of the token's
+/// word, is above the margin, boilerplate otherwise. The probe is the model tuned on shuffled samples.
 /// </summary>
 public abstract record ClassificationRule
 {
@@ -32,12 +32,15 @@ public abstract record ClassificationRule
     /// <summary>The loss difference up to which a token is boilerplate, in nats.</summary>
     public abstract double Margin { get; init; }
 
-    /// <summary>The role of a token with the given loss difference.</summary>
-    /// <param name="lossDifference">LD in nats; NaN where the token is no target.</param>
+    /// <summary>Whether tokens are decided on one by one or by words.</summary>
+    public abstract EvidenceUnit Unit { get; init; }
+
+    /// <summary>The role of a token with the given evidence.</summary>
+    /// <param name="evidence">The loss difference of the <see cref="Unit"/>, nats; NaN where the token is no target.</param>
     /// <returns>The role; null for NaN.</returns>
-    public TokenRole? Classify(double lossDifference) =>
-        double.IsNaN(lossDifference) ? null
-        : lossDifference > Margin ? TokenRole.Reasoning
+    public TokenRole? Classify(double evidence) =>
+        double.IsNaN(evidence) ? null
+        : evidence > Margin ? TokenRole.Reasoning
         : TokenRole.Boilerplate;
 
     private protected static double CheckMargin(double margin) =>
@@ -64,11 +67,15 @@ public sealed record PaperRule : ClassificationRule
         get => _margin;
         init => _margin = CheckMargin(value);
     }
+
+    /// <summary>Tokens, as in the paper, unless set.</summary>
+    public override EvidenceUnit Unit { get; init; } = EvidenceUnit.Token;
 }
 
 /// <summary>
 /// The aligned-control rule: <c>LD = loss_shuffled − loss_aligned</c>, reasoning where <c>LD &gt; Margin</c>. Both probes have
-/// adapted to the domain alike, so the difference is what depends on the prompt; the margin is a dead zone for their noise.
+/// adapted to the domain alike, so the difference is what depends on the prompt; the margin is a dead zone for their noise. Words
+/// are decided on as wholes.
 /// </summary>
 public sealed record AlignedControlRule : ClassificationRule
 {
@@ -95,4 +102,7 @@ public sealed record AlignedControlRule : ClassificationRule
         get => _margin;
         init => _margin = CheckMargin(value);
     }
+
+    /// <summary>Words, unless set.</summary>
+    public override EvidenceUnit Unit { get; init; } = EvidenceUnit.Word;
 }

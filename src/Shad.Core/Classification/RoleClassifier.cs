@@ -32,15 +32,51 @@ public static class RoleClassifier
         return difference;
     }
 
-    /// <summary>The role of each token.</summary>
+    /// <summary>What the rule decides each token by: its loss difference, or the largest of its word.</summary>
     /// <param name="lossDifference">LD, nats, <c>[S]</c>; NaN where no target.</param>
+    /// <param name="words">Number of the word each token belongs to, <c>[S]</c>; equal neighbours are one word. Empty where words are
+    /// not known: then every token is one.</param>
     /// <param name="rule">The rule; its <see cref="ClassificationRule.Reference"/> is the model LD was taken against.</param>
-    /// <returns><c>[S]</c>; null where no target.</returns>
-    public static TokenRole?[] Classify(ReadOnlySpan<float> lossDifference, ClassificationRule rule)
+    /// <returns><c>[S]</c>, nats; NaN where no target.</returns>
+    /// <exception cref="ArgumentException">The lengths differ.</exception>
+    public static float[] Evidence(ReadOnlySpan<float> lossDifference, ReadOnlySpan<int> words, ClassificationRule rule)
     {
         ArgumentNullException.ThrowIfNull(rule);
-        var roles = new TokenRole?[lossDifference.Length];
-        for (int i = 0; i < roles.Length; i++) roles[i] = rule.Classify(lossDifference[i]);
+        float[] evidence = lossDifference.ToArray();
+        if (rule.Unit == EvidenceUnit.Token || words.IsEmpty) return evidence;
+        if (words.Length != evidence.Length)
+            throw new ArgumentException($"There are {evidence.Length} loss differences and {words.Length} word numbers.", nameof(words));
+
+        for (int start = 0; start < evidence.Length;)
+        {
+            int end = start + 1;
+            while (end < evidence.Length && words[end] == words[start]) end++;
+            float largest = float.NaN;
+            foreach (float difference in lossDifference[start..end])
+            {
+                if (!(difference <= largest) && !float.IsNaN(difference)) largest = difference;
+            }
+
+            for (int i = start; i < end; i++)
+            {
+                if (!float.IsNaN(evidence[i])) evidence[i] = largest;
+            }
+
+            start = end;
+        }
+
+        return evidence;
+    }
+
+    /// <summary>The role of each token.</summary>
+    /// <param name="evidence">What <see cref="Evidence"/> returns, nats, <c>[S]</c>; NaN where no target.</param>
+    /// <param name="rule">The rule.</param>
+    /// <returns><c>[S]</c>; null where no target.</returns>
+    public static TokenRole?[] Classify(ReadOnlySpan<float> evidence, ClassificationRule rule)
+    {
+        ArgumentNullException.ThrowIfNull(rule);
+        var roles = new TokenRole?[evidence.Length];
+        for (int i = 0; i < roles.Length; i++) roles[i] = rule.Classify(evidence[i]);
         return roles;
     }
 }

@@ -93,7 +93,7 @@ public sealed class CorpusDigest
     /// <summary>Distribution of <c>probe loss − base loss</c>.</summary>
     public LossDifferenceHistogram PaperHistogram => _paper.ToHistogram();
 
-    /// <summary>Distribution of <c>probe loss − control loss</c>; null where no token has a control loss.</summary>
+    /// <summary>Distribution of <see cref="ReportToken.ControlEvidence"/>; null where no token has any.</summary>
     public LossDifferenceHistogram? ControlHistogram => _control.IsEmpty ? null : _control.ToHistogram();
 
     /// <summary>The most repeated boilerplate phrases so far.</summary>
@@ -133,7 +133,7 @@ public sealed class CorpusDigest
             if (token.KnownRole is not null) _known++;
             if (token.KnownRole == TokenRole.Reasoning) _knownReasoning++;
             _paper.Add(token.ProbeLoss - token.BaseLoss, token.KnownRole);
-            _control.Add(token.ProbeLoss - token.ControlLoss, token.KnownRole);
+            _control.Add(token.ControlEvidence, token.KnownRole);
         }
 
         _phrases.Add(sample);

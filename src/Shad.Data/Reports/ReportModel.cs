@@ -26,6 +26,9 @@ public sealed record ReportModel
     /// <summary>The rules, the one in use first: their evidence and, where the roles are known, how well they find them.</summary>
     public IReadOnlyList<RuleEvidence> Rules { get; init; } = [];
 
+    /// <summary>Where the roles that the rules are compared with come from.</summary>
+    public ReferenceRoles ReferenceRoles { get; init; } = ReferenceRoles.Known;
+
     /// <summary>Samples to show with their tokens; <see cref="CorpusDigest.Samples"/> chooses them.</summary>
     public IReadOnlyList<ReportSample> Samples { get; init; } = [];
 
@@ -53,6 +56,16 @@ public sealed record ReportModel
 
     /// <summary>What made this report: versions, seed, machine, model, corpus; shown as a table in this order.</summary>
     public IReadOnlyList<ProvenanceEntry> Provenance { get; init; } = [];
+}
+
+/// <summary>Where the roles that the rules are compared with come from.</summary>
+public enum ReferenceRoles
+{
+    /// <summary>The corpus says what they are.</summary>
+    Known,
+
+    /// <summary>They are derived from the structure of JSON responses: a yardstick, not the truth.</summary>
+    Structural,
 }
 
 /// <summary>How the roles were found, for the introduction of the report.</summary>

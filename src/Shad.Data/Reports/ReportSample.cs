@@ -93,6 +93,9 @@ public readonly record struct ReportToken(string Text, bool IsResponse)
     /// <summary>LD of the rule in use.</summary>
     public float LossDifference { get; init; } = float.NaN;
 
+    /// <summary>What the control rule decides the token by: its LD or the largest of its word; NaN where the run has no control.</summary>
+    public float ControlEvidence { get; init; } = float.NaN;
+
     /// <summary>Loss of the base model.</summary>
     public float BaseLoss { get; init; } = float.NaN;
 

@@ -1,5 +1,6 @@
 using Shad.Cli.Annotation;
 using Shad.Cli.Recipes;
+using Shad.Core.Classification;
 using Shad.Core.Errors;
 using Shad.Core.Samples;
 using Shad.Data.Annotations;
@@ -86,6 +87,29 @@ public sealed class CorpusAnnotatorTests
 
         Assert.That(summary.InUse.Structural, Is.EqualTo(new Core.Evaluation.RoleAgreement(1, 0, 0, 2, 1.0)));
         Assert.That(summary.InUse.Known, Is.Null);
+    }
+
+    [Test]
+    public async Task The_control_rule_decides_on_words_unless_told_otherwise()
+    {
+        // "Oskar" in three pieces, of which only the first has a difference; then "." with none.
+        AnnotationRow row = Row([None, 1, 1, 1, 1], [None, 3, 1, 1, 1], [None, 1, 1, 1, 1]) with
+        {
+            Text = "POskar.", OffsetStart = [0, 1, 3, 5, 6], OffsetEnd = [1, 3, 5, 6, 7],
+        };
+        AnnotationSummary byWord = await AnnotateAsync(new RuleRecipe(), row);
+        AnnotationSummary byToken = await AnnotateAsync(new RuleRecipe { Unit = EvidenceUnit.Token }, row);
+
+        Assert.That(byWord.Rules.Select(rule => (rule.Rule, rule.Unit, rule.ReasoningTokens)), Is.EqualTo(new[]
+        {
+            ("control", EvidenceUnit.Word, 3L), ("paper", EvidenceUnit.Token, 1L),
+        }));
+        Assert.That(byToken.InUse.ReasoningTokens, Is.EqualTo(1));
+        Assert.That(_written[0].LossDifference, Is.EqualTo(new[] { None, 2, 0, 0, 0 }), "the column stays the token's own");
+        Assert.That(_written[0].Roles, Is.EqualTo(new TokenRole?[]
+        {
+            null, TokenRole.Reasoning, TokenRole.Reasoning, TokenRole.Reasoning, TokenRole.Boilerplate,
+        }));
     }
 
     [Test]

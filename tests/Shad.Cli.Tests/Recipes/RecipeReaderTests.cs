@@ -1,4 +1,5 @@
 using Shad.Cli.Recipes;
+using Shad.Core.Classification;
 using Shad.Core.Errors;
 using Shad.Core.Tuning;
 
@@ -66,7 +67,7 @@ public sealed class RecipeReaderTests
               save_dtype: null
               checkpoint_every: 0
             score: {tokens_per_batch: 100, device: cpu, samples_per_shard: 10}
-            rule: {kind: paper, margin: 0.2}
+            rule: {kind: paper, margin: 0.2, unit: token}
             tune: {arms: [rft], temperature: 0.5, epochs: 2, evaluate_every: 10, save_dtype: float16}
             """);
 
@@ -85,7 +86,7 @@ public sealed class RecipeReaderTests
                 TokensPerBatch = 1000, Precision = TunePrecision.BFloat16, SaveDtype = null, CheckpointEvery = 0,
             }));
             Assert.That(recipe.Score, Is.EqualTo(new ScoreRecipe { TokensPerBatch = 100, Device = "cpu", SamplesPerShard = 10 }));
-            Assert.That(recipe.Rule, Is.EqualTo(new RuleRecipe { Kind = RuleKind.Paper, Margin = 0.2 }));
+            Assert.That(recipe.Rule, Is.EqualTo(new RuleRecipe { Kind = RuleKind.Paper, Margin = 0.2, Unit = EvidenceUnit.Token }));
             Assert.That(recipe.Tune, Is.EqualTo(new TuneRecipe
             {
                 Arms = recipe.Tune.Arms, Temperature = 0.5, Epochs = 2, EvaluateEvery = 10, SaveDtype = "float16",

@@ -58,6 +58,35 @@ public sealed class RoleClassifierTests
         });
 
     [Test]
+    public void A_word_is_decided_on_by_its_largest_difference()
+    {
+        float[] difference = [float.NaN, -1, 3, 0.05f, float.NaN, float.NaN, 0.2f, float.NaN];
+        int[] words = [0, 1, 1, 2, 3, 4, 4, 5];
+        Assert.That(
+            RoleClassifier.Evidence(difference, words, new AlignedControlRule()),
+            Is.EqualTo(new[] { float.NaN, 3, 3, 0.05f, float.NaN, float.NaN, 0.2f, float.NaN }));
+        Assert.That(RoleClassifier.Evidence(difference, words, new PaperRule()), Is.EqualTo(difference), "the paper decides on tokens");
+        Assert.That(
+            RoleClassifier.Evidence(difference, words, new AlignedControlRule { Unit = EvidenceUnit.Token }), Is.EqualTo(difference));
+        Assert.That(RoleClassifier.Evidence(difference, [], new AlignedControlRule()), Is.EqualTo(difference), "words are not known");
+        Assert.That(() => RoleClassifier.Evidence(difference, [0], new AlignedControlRule()), Throws.ArgumentException);
+    }
+
+    [Test]
+    public void Tokens_of_one_word_have_one_role_and_no_token_loses_evidence() =>
+        Gen.Select(Gen.Float[-5, 5], Gen.Bool, Gen.Bool).Array.Sample(tokens =>
+        {
+            float[] difference = [.. tokens.Select(token => token.Item2 ? token.Item1 : float.NaN)];
+            var words = new int[tokens.Length];
+            for (int i = 1; i < words.Length; i++) words[i] = words[i - 1] + (tokens[i].Item3 ? 1 : 0);
+            float[] evidence = RoleClassifier.Evidence(difference, words, new AlignedControlRule());
+            return Enumerable.Range(0, words.Length).All(i => float.IsNaN(difference[i])
+                ? float.IsNaN(evidence[i])
+                : evidence[i] == Enumerable.Range(0, words.Length)
+                    .Where(k => words[k] == words[i] && !float.IsNaN(difference[k])).Max(k => difference[k]));
+        });
+
+    [Test]
     public void A_token_scored_by_one_model_only_is_refused() =>
         Assert.That(
             () => RoleClassifier.LossDifference([float.NaN, 1], [float.NaN, float.NaN]), HasCode("classification.loss_missing"));

@@ -48,6 +48,7 @@ public sealed class CorpusDigestTests
                 BaseLoss = row.Item1 ? 0 : float.NaN,
                 ProbeLoss = row.Item1 ? row.Item4 : float.NaN,
                 ControlLoss = row.Item1 && row.Item5 ? 1 : float.NaN,
+                ControlEvidence = row.Item1 && row.Item5 ? row.Item4 - 1 : float.NaN,
             })];
             var digest = new CorpusDigest();
             digest.Add(new ReportSample("s", tokens));

@@ -167,6 +167,7 @@ internal static partial class SampleReport
             ProbeLoss = (float)probe,
             ControlLoss = (float)control,
             LossDifference = difference,
+            ControlEvidence = difference,
             Role = rule.Classify(difference),
         };
     }

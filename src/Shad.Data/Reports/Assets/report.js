@@ -92,6 +92,9 @@
     return item;
   });
 
+  // Whether the corpus knows the roles or the structure of its responses suggests them.
+  const reference = document.querySelector(".explorer").dataset.reference;
+
   const differs = (sample, i) => sample.known !== undefined && "br".includes(sample.known[i]) && "br".includes(sample.role[i])
     && sample.known[i] !== sample.role[i];
 
@@ -139,7 +142,7 @@
     byId("sample-id").textContent = sample.id;
     byId("sample-facts").textContent = sample.text.length.toLocaleString("en") + " tokens shown, " + responses.toLocaleString("en")
       + " of them in responses · " + percent(sample.share) + " boilerplate"
-      + (sample.known ? " · " + Array.from(sample.role).filter((_, k) => differs(sample, k)).length + " differ from the known role" : "");
+      + (sample.known ? " · " + Array.from(sample.role).filter((_, k) => differs(sample, k)).length + " differ from the " + reference + " role" : "");
     draw();
     const first = text.querySelector(".t:not(.p)");
     text.scrollTop = first ? Math.max(0, first.offsetTop - text.offsetTop - text.clientHeight * 0.4) : 0;
@@ -158,7 +161,7 @@
     const sample = samples[chosen], i = Number(span.dataset.index), k = sample.place[i];
     const head = make("span", "tip-token", sample.text[i].replace(/\n/g, "↵").replace(/\t/g, "⇥").replace(/^ +| +$/g, spaces => "␣".repeat(spaces.length)) || "(no text of its own)");
     let role = names[sample.role[i]];
-    if (sample.known && "br".includes(sample.known[i])) role += differs(sample, i) ? " · known to be " + names[sample.known[i]] : " · as known";
+    if (sample.known && "br".includes(sample.known[i])) role += " · " + reference + " role " + (differs(sample, i) ? names[sample.known[i]] : "the same");
     const parts = [head, make("span", "tip-role", role)];
     if (k < 0) return parts;
     const table = make("table");

@@ -138,7 +138,7 @@ internal sealed class HistogramChart
         string range = bar.IsLast ? $"{Numbers.Decimal(bar.Low, 2)} and above" : $"{from} {Numbers.Decimal(bar.High, 2)}";
         string role = bar.Series == "bp" ? "boilerplate" : "reasoning";
         string tip = Mirrored
-            ? $"LD {range}\n{Numbers.Count(bar.Count)} tokens known as {role}\n{Numbers.Percent(bar.Share)} of all {role} tokens"
+            ? $"LD {range}\n{Numbers.Count(bar.Count)} {role} tokens\n{Numbers.Percent(bar.Share)} of all {role} tokens"
             : $"LD {range}\n{Numbers.Count(bar.Count)} tokens called {role}\n{Numbers.Percent(bar.Share)} of all response tokens";
         double gap = bar.BarWidth > 4 ? 0.5 : 0;
         return Markup.Of(

@@ -14,7 +14,13 @@ internal static class RuleText
         rule.Reference == ReferenceModel.AlignedControl ? "LD = loss of probe − loss of control" : "LD = loss of probe − loss of base model";
 
     /// <summary>What the rule calls reasoning.</summary>
-    public static string Threshold(ClassificationRule rule) => rule.Margin == 0
-        ? "reasoning where LD > 0"
-        : $"reasoning where LD > {Numbers.Setting(rule.Margin)} nats";
+    public static string Threshold(ClassificationRule rule)
+    {
+        string what = rule.Unit == EvidenceUnit.Word ? "the largest LD of a word" : "LD";
+        return rule.Margin == 0 ? $"reasoning where {what} > 0" : $"reasoning where {what} > {Numbers.Setting(rule.Margin)} nats";
+    }
+
+    /// <summary>What the roles are called that the rules are compared with.</summary>
+    public static string Roles(ReferenceRoles roles) =>
+        roles == ReferenceRoles.Known ? "the roles known from the corpus" : "roles derived from the structure of the JSON responses";
 }

@@ -37,7 +37,7 @@ internal static class SummarySection
         yield return Tile("Samples", Numbers.Count(model.Tokens.Samples), $"{Numbers.Short(model.Tokens.Tokens)} tokens with prompts");
         yield return Tile("Response tokens", Numbers.Count(model.Tokens.ResponseTokens), "scored and given a role");
         if (model.Rules.Count > 0 && model.Rules[0].Agreement is { } agreement)
-            yield return Tile("Agreement (AUC)", Numbers.Decimal(agreement.Auc, 3), $"with the known roles; F1 {Numbers.Decimal(agreement.F1, 3)}");
+            yield return Tile("Agreement (AUC)", Numbers.Decimal(agreement.Auc, 3), $"with {(model.ReferenceRoles == ReferenceRoles.Known ? "the known" : "structural")} roles; F1 {Numbers.Decimal(agreement.F1, 3)}");
         if (ReasoningLoss(model, "base") is { } before && (ReasoningLoss(model, "rft") ?? ReasoningLoss(model, "sft")) is { } after)
         {
             string arm = ReasoningLoss(model, "rft") is null ? "SFT" : "RFT";
@@ -67,8 +67,8 @@ internal static class SummarySection
         {
             Markup first = Agreement(measured[0]);
             yield return measured.Length == 1
-                ? Markup.Of($"Compared with the roles known from the corpus, {first} (1 is perfect, 0.5 is chance).")
-                : Markup.Of($"Compared with the roles known from the corpus, {first} (1 is perfect, 0.5 is chance); {Agreement(measured[1])}.");
+                ? Markup.Of($"Compared with {RuleText.Roles(model.ReferenceRoles)}, {first} (1 is perfect, 0.5 is chance).")
+                : Markup.Of($"Compared with {RuleText.Roles(model.ReferenceRoles)}, {first} (1 is perfect, 0.5 is chance); {Agreement(measured[1])}.");
         }
 
         if (ReasoningLoss(model, "base") is { } before && ReasoningLoss(model, "sft") is { } sft && ReasoningLoss(model, "rft") is { } rft)
@@ -97,7 +97,7 @@ internal static class SummarySection
             <li><b>Shuffle.</b> {Numbers.Count(method.ProbeSamples)} samples were drawn from the corpus. Each kept its prompt and was given another sample’s response.</li>
             <li><b>Tune a probe.</b> The base model was tuned{layers}{steps} on these mismatched pairs. What repeats in every response gets easier to predict; what depends on the prompt does not, for the prompt no longer tells it.</li>
             {(control ? Markup.Of($"<li><b>Tune a control.</b> A second copy was tuned alike on the same samples with their own responses, so that both have got used to the corpus in the same measure.</li>") : Markup.Empty)}
-            <li><b>Compare.</b> Both scored every response token of the unshuffled corpus. A token’s <i>loss difference</i> (LD) is the probe’s loss less that of {reference}, in nats; a loss tells how surprised a model is, 0 being not at all. A token is <span class="rs-ink">reasoning</span> where LD is above {Numbers.Setting(method.Rule.Margin)}, and <span class="bp-ink">boilerplate</span> elsewhere.</li>
+            <li><b>Compare.</b> Both scored every response token of the unshuffled corpus. A token’s <i>loss difference</i> (LD) is the probe’s loss less that of {reference}, in nats; a loss tells how surprised a model is, 0 being not at all. A token is <span class="rs-ink">reasoning</span> where {(method.Rule.Unit == EvidenceUnit.Word ? "the largest LD among the tokens of its word" : "LD")} is above {Numbers.Setting(method.Rule.Margin)}, and <span class="bp-ink">boilerplate</span> elsewhere.</li>
             {(method.RftTemperature is { } temperature ? Markup.Of($"<li><b>Tune with weights.</b> RFT then tuned the base model on the whole corpus: the mean loss of each role is weighted by a softmax over the two (temperature {Numbers.Setting(temperature)}), so the role that is learned less gets more weight. SFT, ordinary fine-tuning, weighs all tokens alike.</li>") : Markup.Empty)}
             </ol>
             <p class="note">The method is SHAD + RFT, Ye et al., “Disentangling Reasoning Tokens and Boilerplate Tokens For Language Model Fine-tuning”, arXiv:2412.14780.{(control ? " The control is an addition to it: LD then holds what depends on the prompt, without the mere getting used to the corpus." : "")}</p>
