@@ -11,6 +11,9 @@ internal static class Build
     /// <summary>The sidecar's executable.</summary>
     public static string Sidecar => Executable("Shad.Sidecar", "Shad.Sidecar");
 
+    /// <summary>The bundled model's folder.</summary>
+    public static string BundledModel => Path.Combine(Root, "models", "shad-mini");
+
     /// <summary>The project's root.</summary>
     public static string Root
     {

@@ -9,7 +9,4 @@ internal static class StageErrors
         "corpus.nothing_fits",
         skipped == 1 ? "The only sample does not fit the context" : $"None of the {skipped} samples fits the context",
         string.Join(", ", files), mend: "Raise corpus.max_length, or use a model with a longer context");
-
-    public static ShadException NothingTuned(string folder) => new(
-        "run.nothing_tuned", "The run has no tuned model to export", folder, mend: "Name an arm in tune.arms");
 }

@@ -1,3 +1,5 @@
+using Shad.Cli.Commands;
+using Shad.Core.Errors;
 using Shad.Core.Samples;
 using Shad.Data.Corpora;
 using Shad.Models;
@@ -20,6 +22,14 @@ public sealed class CommandErrorTests
 
     [TearDown]
     public void TearDown() => _folder.Dispose();
+
+    [Test]
+    public void A_demo_without_the_bundled_model_says_where_it_looked()
+    {
+        ShadException error = Assert.Throws<ShadException>(() => DemoCommand.BundledModel(_folder.Path));
+        Assert.That(error.Code, Is.EqualTo("demo.model_missing"));
+        Assert.That(error.Message, Does.Contain(_folder.Path));
+    }
 
     [Test]
     public Task Run_without_its_recipe() => FailsAsync("recipe.not_found", "run", "none.yaml");

@@ -3,6 +3,7 @@ using Shad.Core.Errors;
 using Shad.Core.Samples;
 using Shad.Data.Chat;
 using Shad.Data.Corpora;
+using Shad.Data.Files;
 
 namespace Shad.Data.Tests.Corpora;
 
@@ -313,6 +314,27 @@ internal sealed class CorpusReaderTests
         File.WriteAllBytes(_folder["bad.parquet"], whole);
         Assert.That(Error(_folder["bad.parquet"]).Code, Is.EqualTo("file.damaged"));
         Assert.That(Error(_folder.Write("text.parquet", "text")).Code, Is.EqualTo("file.damaged"));
+    }
+
+    [Test]
+    public async Task A_line_longer_than_any_text_is_an_error_that_names_it()
+    {
+        File.WriteAllText(_folder["a.jsonl"], "{}\n" + new string('x', 200_000) + "\n");
+        using var rows = new JsonLineRows(_folder["a.jsonl"], maximumLine: 100_000);
+        Assert.That(await rows.ReadAsync(CancellationToken.None));
+        ShadException error = (await Assert.ThrowsAsync<ShadException>(() => rows.ReadAsync(CancellationToken.None).AsTask()))!;
+        Assert.That(error.Code, Is.EqualTo("file.line_too_long"));
+        Assert.That(error.Message, Does.Contain("a.jsonl").And.Contain("2"));
+    }
+
+    [Test]
+    public void A_Parquet_column_of_a_type_that_no_corpus_has_is_an_error_that_names_it()
+    {
+        var column = new Apache.Arrow.Date32Array.Builder().Append(new DateTime(2026, 1, 1)).Build();
+        ParquetFiles.Write(_folder["a.parquet"], "prompt", column);
+        ShadException error = Assert.Throws<ShadException>(() => Read(_folder["a.parquet"]));
+        Assert.That(error.Code, Is.EqualTo("file.unsupported_column"));
+        Assert.That(error.Message, Does.Contain("a.parquet").And.Contain("prompt").And.Contain("date32"));
     }
 
     [Test]

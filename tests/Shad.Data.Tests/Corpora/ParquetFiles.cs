@@ -33,8 +33,17 @@ internal static class ParquetFiles
             fields.Add(new Field(name, column.Data.DataType, nullable: true));
         }
 
+        Write(path, fields, columns, rows.Count);
+    }
+
+    /// <summary>Writes a file of one column.</summary>
+    internal static void Write(string path, string name, IArrowArray column) =>
+        Write(path, [new Field(name, column.Data.DataType, nullable: true)], [column], column.Length);
+
+    private static void Write(string path, List<Field> fields, List<IArrowArray> columns, int length)
+    {
         var schema = new Schema(fields, metadata: null);
-        using var batch = new RecordBatch(schema, columns, rows.Count);
+        using var batch = new RecordBatch(schema, columns, length);
         using var writer = new FileWriter(path, schema);
         writer.WriteRecordBatch(batch);
         writer.Close();
