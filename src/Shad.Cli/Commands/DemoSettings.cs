@@ -7,7 +7,7 @@ namespace Shad.Cli.Commands;
 internal sealed record DemoSettings
 {
     /// <summary>Samples of the demo corpus.</summary>
-    public int Samples { get; init; } = 600;
+    public int Samples { get; init; } = 800;
 
     /// <summary>Seed of the corpus and of the run.</summary>
     public ulong Seed { get; init; } = 1;
@@ -18,7 +18,7 @@ internal sealed record DemoSettings
     /// <summary>How probe and control are tuned.</summary>
     public ProbeRecipe Probe { get; init; } = new()
     {
-        MinimumSamples = 300, LastLayers = null, Epochs = 2, LearningRate = 1e-3, SamplesPerStep = 8, Precision = TunePrecision.BFloat16,
+        MinimumSamples = 500, LastLayers = null, Epochs = 2, LearningRate = 1e-3, SamplesPerStep = 8, Precision = TunePrecision.BFloat16,
         CheckpointEvery = 0,
     };
 
@@ -29,6 +29,7 @@ internal sealed record DemoSettings
     public TuneRecipe Tune { get; init; } = new()
     {
         Epochs = 1, LearningRate = 5e-4, SamplesPerStep = 16, Temperature = 1, CheckpointEvery = 50, SaveDtype = "float32",
+        Precision = TunePrecision.BFloat16,
     };
 
     /// <summary>How losses are measured.</summary>
