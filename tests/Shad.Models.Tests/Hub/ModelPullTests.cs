@@ -200,7 +200,7 @@ public sealed class ModelPullTests
     [Test]
     public async Task Goes_on_after_a_connection_that_stalls()
     {
-        _options = _options with { StallTimeout = TimeSpan.FromMilliseconds(200) };
+        _options = _options with { StallTimeout = TimeSpan.FromSeconds(1), Retries = 10 };
         int stalls = 0;
         _storage.Spoil = (_, reply) => Interlocked.Increment(ref stalls) <= 2 ? reply with { CutAfter = 100, Stalls = true } : reply;
         await PullAsync();
