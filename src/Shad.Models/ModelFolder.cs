@@ -58,6 +58,9 @@ public sealed class ModelFolder : IDisposable
         }
     }
 
+    /// <summary>True for the names of tokenizer, chat template and generation settings.</summary>
+    internal static bool IsCompanion(string name) => CompanionFiles.Contains(name) || name.EndsWith(".tiktoken", StringComparison.Ordinal);
+
     /// <summary>Copies tokenizer, chat template and generation settings from one model folder to another.</summary>
     /// <param name="from">The model folder that has them; files it has not are passed over.</param>
     /// <param name="to">The folder that gets them; files it has are replaced.</param>
@@ -66,10 +69,11 @@ public sealed class ModelFolder : IDisposable
     {
         ArgumentNullException.ThrowIfNull(from);
         ArgumentNullException.ThrowIfNull(to);
-        foreach (string name in CompanionFiles)
+        if (!Directory.Exists(from)) return;
+        foreach (string source in Directory.EnumerateFiles(System.IO.Path.GetFullPath(from)))
         {
-            string source = System.IO.Path.GetFullPath(System.IO.Path.Combine(from, name));
-            if (!File.Exists(source)) continue;
+            string name = System.IO.Path.GetFileName(source);
+            if (!IsCompanion(name)) continue;
             byte[] content;
             try
             {

@@ -19,6 +19,7 @@ internal static class CommandTree
             """)
         {
             DemoCommand.Create(terminal),
+            PullCommand.Create(terminal),
             RunCommand.Create(terminal),
             ProbeCommand.Create(terminal),
             ScoreCommand.Create(terminal),

@@ -83,5 +83,5 @@ public static class CorpusEncoding
 
     // Corpora of token ids need no tokenizer, so its absence counts only where a text row comes.
     private static ITextTokenizer? TokenizerOf(ModelFolder model) =>
-        File.Exists(Path.Combine(model.Path, "tokenizer.json")) ? TokenizerLoader.Load(model.Path) : null;
+        TokenizerLoader.TryLoad(model.Path);
 }

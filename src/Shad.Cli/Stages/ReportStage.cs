@@ -46,9 +46,7 @@ public sealed class ReportStage(Recipe recipe, IReadOnlyList<Stage> stages) : St
     private async Task<CorpusDigest> DigestAsync(StageContext context, CancellationToken cancellationToken)
     {
         RunFolder run = context.Run;
-        ITextTokenizer? tokenizer = File.Exists(Path.Combine(recipe.Model.Path, "tokenizer.json"))
-            ? TokenizerLoader.Load(recipe.Model.Path)
-            : null;
+        ITextTokenizer? tokenizer = TokenizerLoader.TryLoad(recipe.Model.Path);
         long total = run.RequireRecord(StageNames.Annotate).ResultAs<AnnotateResult>().Annotation.Samples;
         string annotations = Path.Combine(run.StageFolder(StageNames.Annotate), AnnotateStage.AnnotationsFile);
         var digest = new CorpusDigest();

@@ -188,7 +188,7 @@ public sealed class SampleEncoder
         foreach (var segment in sample.Segments)
         {
             if (segment.Text.Length == 0) continue;
-            var encoded = _tokenizer.Encode(segment.Text, isContinuation: position > 0);
+            var encoded = _tokenizer.Encode(segment.Text, isContinuation: position > 0, position > 0 && ids.Count > 0 ? ids[^1] : null);
             if (segment.IsResponse && ids.Count == 0 && encoded.Ids.Length > 0) throw CorpusErrors.NothingBefore(sample.Source);
             for (int i = 0; i < encoded.Ids.Length; i++)
             {

@@ -14,6 +14,14 @@ internal static class ByteAlphabet
     /// <summary>The character of a byte.</summary>
     public static char CharacterOf(byte value) => ToCharacter[value];
 
+    /// <summary>The token string that stands for bytes.</summary>
+    public static string Spell(ReadOnlySpan<byte> bytes)
+    {
+        var characters = new char[bytes.Length];
+        for (var i = 0; i < characters.Length; i++) characters[i] = ToCharacter[bytes[i]];
+        return new string(characters);
+    }
+
     /// <summary>The bytes a token string stands for; its UTF-8 bytes where it holds a character outside the alphabet, as an added
     /// token may.</summary>
     public static byte[] BytesOf(string token)

@@ -20,21 +20,21 @@ internal sealed class BytePairMerges
     private readonly int _shift;
 
     /// <summary>Creates the table.</summary>
-    /// <param name="merges">Left, right and joined id of each merge, by rank. Where a pair is there twice, the later rank counts.</param>
-    public BytePairMerges(IReadOnlyList<(int Left, int Right, int Joined)> merges)
+    /// <param name="merges">The merges. Where a pair is there twice, the later one counts.</param>
+    public BytePairMerges(IReadOnlyList<TokenMerge> merges)
     {
         var size = BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, merges.Count * 2));
         _shift = 64 - BitOperations.Log2(size);
         _pairs = new ulong[size];
         Array.Fill(_pairs, NoPair);
         _found = new (int, int)[size];
-        for (var rank = 0; rank < merges.Count; rank++)
+        foreach (var merge in merges)
         {
-            var pair = Pair(merges[rank].Left, merges[rank].Right);
+            var pair = Pair(merge.Left, merge.Right);
             var slot = SlotOf(pair);
             while (_pairs[slot] != NoPair && _pairs[slot] != pair) slot = (slot + 1) & (_pairs.Length - 1);
             _pairs[slot] = pair;
-            _found[slot] = (rank, merges[rank].Joined);
+            _found[slot] = (merge.Rank, merge.Joined);
         }
     }
 

@@ -8,9 +8,9 @@ namespace Shad.Data.Tokenization;
 /// into words, and each word is merged into tokens.
 /// </summary>
 /// <remarks>
-/// A prefix space is put before the text that begins a sequence, and only there (before the first text, where at most
-/// beginning-of-sequence tokens stand before it). Hugging Face's <c>Prepend</c> and <c>Metaspace</c> with <c>always</c> put one
-/// after every added token too, so that a sequence encoded in parts would differ from the whole, and decoding would add spaces.
+/// As in Hugging Face's tokenizers, <c>Prepend</c>, <c>Metaspace</c> with <c>always</c> and <c>ByteLevel</c> with
+/// <c>add_prefix_space</c> put a space before the text that begins a sequence and before each text after an added token;
+/// <c>Metaspace</c> with <c>first</c> only before the former. Decoding drops these spaces.
 /// </remarks>
 internal sealed class BytePairTokenizer : ITextTokenizer
 {
@@ -34,7 +34,7 @@ internal sealed class BytePairTokenizer : ITextTokenizer
         EndOfSequenceId = markers.EndId;
         _inOriginal = new AddedTokenMatcher([.. definition.AddedTokens.Where(t => !t.IsNormalized).Select(t => (t.Content, t))]);
         _inNormalized = new AddedTokenMatcher([.. definition.AddedTokens.Where(t => t.IsNormalized)
-            .Select(t => (Normalize(NormalizedText.Of(t.Content, 0), isSequenceStart: false).Text, t)).Where(t => t.Text.Length > 0)]);
+            .Select(t => (Normalize(NormalizedText.Of(t.Content, 0), TextPlace.Continuation).Text, t)).Where(t => t.Text.Length > 0)]);
         _addedIds = definition.AddedTokens.ToDictionary(t => t.Content, t => t.Id, StringComparer.Ordinal);
         _bytes = CreateBytes(definition);
         _isAdded = new bool[_bytes.Length];
@@ -51,31 +51,26 @@ internal sealed class BytePairTokenizer : ITextTokenizer
     public int? EndOfSequenceId { get; }
 
     /// <inheritdoc/>
-    public EncodedText Encode(string text, bool isContinuation = false)
+    public EncodedText Encode(string text, bool isContinuation = false, int? previousId = null)
     {
         ArgumentNullException.ThrowIfNull(text);
         var workspace = _workspace ?? new Workspace();
         _workspace = null; // a nested call, were there one, gets its own
         workspace.Clear();
 
-        // A prefix is wanted before the first text, if nothing but beginning-of-sequence tokens stands before it.
-        var isSequenceStart = !isContinuation;
+        var place = !isContinuation ? TextPlace.SequenceStart
+            : previousId is { } id && (uint)id < (uint)_isAdded.Length && _isAdded[id] ? TextPlace.AfterAddedToken : TextPlace.Continuation;
         _inOriginal.FindAll(text, workspace.Found);
         var read = 0;
         foreach (var (start, end, token) in workspace.Found)
         {
-            if (start > read)
-            {
-                EncodeText(text[read..start], read, isSequenceStart, workspace);
-                isSequenceStart = false;
-            }
-
+            if (start > read) EncodeText(text[read..start], read, place, workspace);
             workspace.Tokens.Add((token.Id, start, end));
-            isSequenceStart &= token.Id == BeginningOfSequenceId;
+            place = TextPlace.AfterAddedToken;
             read = end;
         }
 
-        if (read < text.Length) EncodeText(read == 0 ? text : text[read..], read, isSequenceStart, workspace);
+        if (read < text.Length) EncodeText(read == 0 ? text : text[read..], read, place, workspace);
         var encoded = workspace.ToEncodedText();
         _workspace = workspace;
         return encoded;
@@ -99,6 +94,8 @@ internal sealed class BytePairTokenizer : ITextTokenizer
                     if (token[0] == ' ' && !_isAdded[id]) token = token[1..];
                     dropsSpace = false;
                 }
+
+                dropsSpace |= _definition.HasPrefixSpaceAfterAdded && _isAdded[id];
 
                 token.CopyTo(bytes.AsSpan(count));
                 count += token.Length;
@@ -165,18 +162,18 @@ internal sealed class BytePairTokenizer : ITextTokenizer
     private byte[] BytesOf(int id) =>
         (uint)id < (uint)_bytes.Length && _bytes[id] is { } bytes ? bytes : throw TokenizerErrors.UnknownId(_definition.File, id, _bytes.Length);
 
-    private NormalizedText Normalize(NormalizedText text, bool isSequenceStart)
+    private NormalizedText Normalize(NormalizedText text, TextPlace place)
     {
-        foreach (var normalizer in _definition.Normalizers) text = normalizer.Normalize(text, isSequenceStart);
+        foreach (var normalizer in _definition.Normalizers) text = normalizer.Normalize(text, place);
         return text;
     }
 
-    private void EncodeText(string text, int origin, bool isSequenceStart, Workspace workspace)
+    private void EncodeText(string text, int origin, TextPlace place, Workspace workspace)
     {
-        var normalized = Normalize(NormalizedText.Of(text, origin), isSequenceStart);
+        var normalized = Normalize(NormalizedText.Of(text, origin), place);
         if (_inNormalized.IsEmpty)
         {
-            EncodeWords(normalized, isSequenceStart, workspace);
+            EncodeWords(normalized, place, workspace);
             return;
         }
 
@@ -185,23 +182,19 @@ internal sealed class BytePairTokenizer : ITextTokenizer
         var read = 0;
         foreach (var (start, end, token) in found)
         {
-            if (start > read)
-            {
-                EncodeWords(normalized.Slice(read, start), isSequenceStart, workspace);
-                isSequenceStart = false;
-            }
+            if (start > read) EncodeWords(normalized.Slice(read, start), place, workspace);
 
             workspace.Tokens.Add((token.Id, normalized.OriginalStart(start), normalized.OriginalEnd(end - 1)));
-            isSequenceStart &= token.Id == BeginningOfSequenceId;
+            place = TextPlace.AfterAddedToken;
             read = end;
         }
 
-        if (read < normalized.Text.Length) EncodeWords(normalized.Slice(read, normalized.Text.Length), isSequenceStart, workspace);
+        if (read < normalized.Text.Length) EncodeWords(normalized.Slice(read, normalized.Text.Length), place, workspace);
     }
 
-    private void EncodeWords(NormalizedText text, bool isSequenceStart, Workspace workspace)
+    private void EncodeWords(NormalizedText text, TextPlace place, Workspace workspace)
     {
-        foreach (var rewriting in _definition.Rewritings) text = rewriting.Normalize(text, isSequenceStart);
+        foreach (var rewriting in _definition.Rewritings) text = rewriting.Normalize(text, place);
         var words = workspace.Words;
         words.Clear();
         _definition.Splitter.Split(text.Text, words);

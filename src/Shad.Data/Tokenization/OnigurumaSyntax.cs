@@ -10,7 +10,7 @@ namespace Shad.Data.Tokenization;
 /// <remarks>
 /// What differs: possessive quantifiers (<c>?+ *+ ++</c>) become atomic groups; an interval followed by <c>+</c> is repeated, as
 /// in Ruby; <c>^</c> and <c>$</c> stand at every line; <c>\w</c> is Oniguruma's; <c>[</c> inside a class opens a nested class,
-/// which is refused, as are scripts (<c>\p{Han}</c>), word boundaries, <c>[[:alpha:]]</c>, class intersections, back references and code points beyond U+FFFF.
+/// whose characters are added to it. Refused are negated nested classes, scripts (<c>\p{Han}</c>), word boundaries, <c>[[:alpha:]]</c>, class intersections, back references and code points beyond U+FFFF.
 /// </remarks>
 internal sealed class OnigurumaSyntax
 {
@@ -220,20 +220,31 @@ internal sealed class OnigurumaSyntax
             _at++;
         }
 
+        ReadClassMembers();
+        _output.Append(']');
+    }
+
+    private void ReadClassMembers()
+    {
         for (var first = true; ; first = false)
         {
             if (_at >= _pattern.Length) throw new FormatException("a class is not closed");
             var character = _pattern[_at];
             if (character == ']' && !first)
             {
-                _output.Append(']');
                 _at++;
                 return;
             }
 
-            if (character == '[')
+            if (LookingAt("[:"))
             {
                 _output.Append(ReadPosixClass());
+            }
+            else if (character == '[')
+            {
+                _at++;
+                if (_at < _pattern.Length && _pattern[_at] == '^') throw new FormatException("negated classes inside classes are not supported");
+                ReadClassMembers();
             }
             else if (LookingAt("&&"))
             {
@@ -253,7 +264,6 @@ internal sealed class OnigurumaSyntax
 
     private string ReadPosixClass()
     {
-        if (!LookingAt("[:")) throw new FormatException("classes inside classes are not supported");
         var close = _pattern.IndexOf(":]", _at, StringComparison.Ordinal);
         var name = close < 0 ? "" : _pattern[(_at + 2)..close];
         if (!PosixClasses.TryGetValue(name, out var translated)) throw new FormatException($"the class [:{name}:] is not supported");

@@ -1,6 +1,13 @@
 namespace Shad.Data.Tokenization;
 
-/// <summary>What a <c>tokenizer.json</c> says, checked: every id has one token, and every merge is of known tokens.</summary>
+/// <summary>A merge of byte-pair encoding: two neighbours become one symbol.</summary>
+/// <param name="Left">Id of the first.</param>
+/// <param name="Right">Id of the second.</param>
+/// <param name="Joined">Id of what they become.</param>
+/// <param name="Rank">Lower ones come first; of equal ones the leftmost.</param>
+internal readonly record struct TokenMerge(int Left, int Right, int Joined, int Rank);
+
+/// <summary>What the files of a tokenizer say, checked: every id has one token, and every merge is of known tokens.</summary>
 internal sealed class TokenizerDefinition
 {
     /// <summary>The file, for messages.</summary>
@@ -9,8 +16,8 @@ internal sealed class TokenizerDefinition
     /// <summary>The ids of the model's tokens by their strings, as the file spells them. Added tokens may be among them.</summary>
     public required Dictionary<string, int> Vocabulary { get; init; }
 
-    /// <summary>Left, right and joined id of each merge, by rank.</summary>
-    public required IReadOnlyList<(int Left, int Right, int Joined)> Merges { get; init; }
+    /// <summary>The merges. Where a pair is there twice, the later one counts.</summary>
+    public required IReadOnlyList<TokenMerge> Merges { get; init; }
 
     /// <summary>The tokens found in text before anything else.</summary>
     public required IReadOnlyList<AddedToken> AddedTokens { get; init; }
@@ -44,6 +51,9 @@ internal sealed class TokenizerDefinition
 
     /// <summary>True where a space is put before a sequence, to be dropped when decoding.</summary>
     public required bool HasPrefixSpace { get; init; }
+
+    /// <summary>True where a space is put before a text after an added token too.</summary>
+    public required bool HasPrefixSpaceAfterAdded { get; init; }
 
     /// <summary>The character that stands for a space in tokens; null where a space stands for itself or tokens are bytes.</summary>
     public required char? SpaceSymbol { get; init; }

@@ -6,16 +6,31 @@ namespace Shad.Data.Tokenization;
 internal static class TokenizerErrors
 {
     private const string Supported =
-        "a tokenizer.json of model type BPE, byte-level (pre-tokenizer ByteLevel, alone or last in a Sequence with Split and Digits) " +
-        "or SentencePiece-style (normalizer Prepend and Replace, or pre-tokenizer Metaspace)";
+        "a tokenizer.json of model type BPE, byte-level (pre-tokenizer ByteLevel, alone or last in a Sequence with Split, Digits and " +
+        "Punctuation) or SentencePiece-style (normalizer Prepend and Replace, or pre-tokenizer Metaspace)";
 
     private const string SaveAgain = "Save the tokenizer again with the library that made it, or take the file of the model's publisher";
 
-    public static ShadException NoFile(string folder, bool hasSentencePieceModel) => new(
-        "tokenizer.missing_file", "there is no tokenizer.json", folder, "a Hugging Face model folder with its tokenizer.json",
-        hasSentencePieceModel
-            ? "The folder holds a tokenizer.model only; convert it: AutoTokenizer.from_pretrained(folder).save_pretrained(folder)"
-            : "Copy tokenizer.json from the model's repository into the folder");
+    public static ShadException NoFile(string folder) => new(
+        "tokenizer.missing_file", "there is no tokenizer", folder,
+        "a Hugging Face model folder with its tokenizer.json, a SentencePiece tokenizer.model or a .tiktoken file",
+        "Copy tokenizer.json from the model's repository into the folder");
+
+    public static ShadException NotSentencePiece(string file, string what) => new(
+        "tokenizer.bad_model", $"the file is neither a SentencePiece model nor a tiktoken file: {what}", file, null,
+        "The file may be cut short; copy or download it again");
+
+    public static ShadException SentencePieceUnsupported(string file, string what) => new(
+        "tokenizer.unsupported", $"{what} is not supported", file,
+        "a SentencePiece model of type BPE whose normalizer is identity and which keeps white space as it is",
+        "Convert it: AutoTokenizer.from_pretrained(folder).save_pretrained(folder) writes a tokenizer.json");
+
+    public static ShadException BadTiktokenLine(string file, int line, string what) => new(
+        "tokenizer.bad_tiktoken", what, $"{file}, line {line}", "a token in base64, a space and its rank, each token and rank once", SaveAgain);
+
+    public static ShadException TiktokenPatternUnknown(string file, IEnumerable<string> known) => new(
+        "tokenizer.unknown_tiktoken", "a tiktoken file does not say how text is cut into words, and this name is not known", file,
+        "one of " + string.Join(", ", known), "Rename the file if it is one of these under another name, or convert it to a tokenizer.json");
 
     public static ShadException Unreadable(string file, Exception cause) => new(
         "tokenizer.unreadable", $"the file cannot be read: {cause.Message}", file, inner: cause);

@@ -12,6 +12,7 @@ internal sealed class TokenizerFile
     private readonly List<WordSplitter> _splitters = [];
     private bool _isByteLevel;
     private bool _hasPrefixSpace;
+    private bool _hasPrefixSpaceAfterAdded;
     private char? _spaceSymbol;
 
     private TokenizerFile(string file) => _file = file;
@@ -62,8 +63,9 @@ internal sealed class TokenizerFile
             IgnoresMergesOfWholeWords = ignoresMerges,
             Normalizers = _normalizers,
             Rewritings = _rewritings,
-            Splitter = CreateSplitter(vocabulary, merges, tokens, ignoresMerges),
+            Splitter = CreateSplitter(merges, tokens, ignoresMerges, fusesUnknown: unknown is not null && !hasByteFallback),
             HasPrefixSpace = _hasPrefixSpace,
+            HasPrefixSpaceAfterAdded = _hasPrefixSpaceAfterAdded,
             SpaceSymbol = _isByteLevel ? null : _spaceSymbol,
             TemplateBeginningId = beginning,
         };
@@ -94,14 +96,23 @@ internal sealed class TokenizerFile
             case "Sequence":
                 foreach (var part in field.Required("normalizers").Items()) ReadNormalizer(part);
                 break;
-            case "NFC":
-                _normalizers.Add(new CanonicalNormalizer());
+            case "NFC" or "NFD" or "NFKC" or "NFKD":
+                _normalizers.Add(new FormNormalizer(Enum.Parse<UnicodeForm>(type[2..])));
+                break;
+            case "Lowercase":
+                _normalizers.Add(new LowercaseNormalizer());
+                break;
+            case "StripAccents":
+                _normalizers.Add(new AccentRemoval());
+                break;
+            case "Strip":
+                _normalizers.Add(new SpaceRemoval(field.Flag("strip_left", true), field.Flag("strip_right", true)));
                 break;
             case "Prepend":
                 var prefix = field.Required("prepend").Text();
                 if (prefix.Length == 0) break;
-                _normalizers.Add(new PrefixNormalizer(prefix, onlyWhereAbsent: false));
-                _hasPrefixSpace = true;
+                _normalizers.Add(new PrefixNormalizer(prefix, onlyWhereAbsent: false, onlyAtStart: false));
+                _hasPrefixSpace = _hasPrefixSpaceAfterAdded = true;
                 break;
             case "Replace":
                 var content = field.Required("content").Text();
@@ -145,8 +156,8 @@ internal sealed class TokenizerFile
                 if (field.Flag("add_prefix_space", true))
                 {
                     if (!isFirst) throw field.Child("add_prefix_space").Unsupported("a prefix space in each word (ByteLevel after others)");
-                    _rewritings.Add(new PrefixNormalizer(" ", onlyWhereAbsent: true));
-                    _hasPrefixSpace = true;
+                    _rewritings.Add(new PrefixNormalizer(" ", onlyWhereAbsent: true, onlyAtStart: false));
+                    _hasPrefixSpace = _hasPrefixSpaceAfterAdded = true;
                 }
 
                 break;
@@ -157,7 +168,8 @@ internal sealed class TokenizerFile
                 if (pattern.Optional("String") is { } literal)
                 {
                     if (literal.Text().Length == 0) throw literal.Bad("the string to split at is empty", "a string of one or more characters");
-                    _splitters.Add(new LiteralSplitter(literal.Text(), behavior, invert));
+                    // Where the normalizer has left no space to split at, as in Gemma 3, the splitter has nothing to do.
+                    if (literal.Text() != " " || _spaceSymbol is null or ' ') _splitters.Add(new LiteralSplitter(literal.Text(), behavior, invert));
                 }
                 else
                 {
@@ -167,6 +179,24 @@ internal sealed class TokenizerFile
                 break;
             case "Digits":
                 _splitters.Add(new DigitSplitter(field.Flag("individual_digits", false)));
+                break;
+            case "Punctuation":
+                _splitters.Add(new PunctuationSplitter(field.Optional("behavior") is { } punctuation ? ReadBehavior(punctuation) : DelimiterBehavior.Isolated));
+                break;
+            case "WhitespaceSplit":
+                _splitters.Add(new PatternSplitter(OnigurumaSyntax.Compile(@"\s+"), DelimiterBehavior.Removed, invert: false));
+                break;
+            case "Whitespace":
+                _splitters.Add(new PatternSplitter(OnigurumaSyntax.Compile(@"\w+|[^\w\s]+"), DelimiterBehavior.Removed, invert: true));
+                break;
+            case "BertPreTokenizer":
+                _splitters.Add(new PatternSplitter(OnigurumaSyntax.Compile(@"\s+"), DelimiterBehavior.Removed, invert: false));
+                _splitters.Add(new PunctuationSplitter(DelimiterBehavior.Isolated));
+                break;
+            case "CharDelimiterSplit":
+                var delimiter = field.Required("delimiter");
+                if (delimiter.Text().Length == 0) throw delimiter.Bad("the delimiter is empty", "one character");
+                _splitters.Add(new LiteralSplitter(delimiter.Text(), DelimiterBehavior.Removed, invert: false));
                 break;
             case "Metaspace":
                 if (!isFirst) throw field.Child("type").Unsupported("Metaspace after another pre-tokenizer");
@@ -188,8 +218,9 @@ internal sealed class TokenizerFile
         switch (scheme)
         {
             case "always" or "first":
-                _rewritings.Add(new PrefixNormalizer(symbol, onlyWhereAbsent: true));
+                _rewritings.Add(new PrefixNormalizer(symbol, onlyWhereAbsent: true, onlyAtStart: scheme == "first"));
                 _hasPrefixSpace = true;
+                _hasPrefixSpaceAfterAdded = scheme == "always";
                 break;
             case "never":
                 break;
@@ -274,9 +305,9 @@ internal sealed class TokenizerFile
         return vocabulary;
     }
 
-    private List<(int Left, int Right, int Joined)> ReadMerges(JsonField field, Dictionary<string, int> vocabulary)
+    private List<TokenMerge> ReadMerges(JsonField field, Dictionary<string, int> vocabulary)
     {
-        var merges = new List<(int, int, int)>();
+        var merges = new List<TokenMerge>();
         foreach (var merge in field.Items())
         {
             string left, right;
@@ -293,7 +324,7 @@ internal sealed class TokenizerFile
                 (left, right) = (parts[0], parts[1]);
             }
 
-            merges.Add((Id(left), Id(right), Id(left + right)));
+            merges.Add(new TokenMerge(Id(left), Id(right), Id(left + right), merges.Count));
 
             int Id(string token) =>
                 vocabulary.TryGetValue(token, out var id) ? id : throw TokenizerErrors.UnknownMergeToken(_file, merge.Path, token);
@@ -371,15 +402,12 @@ internal sealed class TokenizerFile
     }
 
     private WordSplitter CreateSplitter(
-        Dictionary<string, int> vocabulary, List<(int Left, int Right, int Joined)> merges, string?[] tokens, bool ignoresMerges)
+        List<TokenMerge> merges, string?[] tokens, bool ignoresMerges, bool fusesUnknown)
     {
         if (_splitters.Count == 1) return _splitters[0];
         if (_splitters.Count > 1) return new SplitterSequence(_splitters);
 
-        // Without a pre-tokenizer the whole text is one word. Where no merge joins a symbol that ends in another character to one
-        // that begins with the space symbol, the text can be cut there without changing any token, and words can be looked up.
-        if (_isByteLevel || ignoresMerges || _spaceSymbol is not { } space || !vocabulary.ContainsKey(space.ToString())) return new NoSplitter();
-        var crosses = merges.Any(merge => !tokens[merge.Left]!.EndsWith(space) && tokens[merge.Right]!.StartsWith(space));
-        return crosses ? new NoSplitter() : new WordStartSplitter(space);
+        // Without a pre-tokenizer the whole text is one word.
+        return _isByteLevel || ignoresMerges || fusesUnknown ? new NoSplitter() : new MergeBoundarySplitter(merges, tokens);
     }
 }

@@ -5,7 +5,8 @@ namespace Shad.Data.Tokenization;
 /// <summary>Opens the tokenizer of a model folder.</summary>
 /// <remarks>
 /// Reads <c>tokenizer.json</c> of model type BPE: the byte-level kind (GPT-2, Llama 3, Qwen) and the SentencePiece-style kind
-/// with <c>▁</c> for a space and byte fallback (Llama 2, Mistral). The beginning- and end-of-sequence tokens come from
+/// with <c>▁</c> for a space and byte fallback (Llama 2, Mistral, Gemma). Where there is none, a <c>.tiktoken</c> file or a
+/// <c>tokenizer.model</c>, which is a SentencePiece model or, with Llama 3, a tiktoken file. The beginning- and end-of-sequence tokens come from
 /// <c>tokenizer.json</c>, <c>tokenizer_config.json</c>, <c>generation_config.json</c> and <c>config.json</c>.
 /// </remarks>
 public static class TokenizerLoader
@@ -34,18 +35,35 @@ public static class TokenizerLoader
         {
             var largest = tokenizer.VocabularySize - 1;
             throw TokenizerErrors.DoesNotFit(
-                Path.Combine(modelFolder, "tokenizer.json"), tokenizer.VocabularySize, modelVocabularySize, tokenizer.Describe(largest), largest);
+                FileOf(modelFolder) ?? modelFolder, tokenizer.VocabularySize, modelVocabularySize, tokenizer.Describe(largest), largest);
         }
 
         return tokenizer;
     }
 
+    /// <summary>Opens the tokenizer of a model folder; null where the folder holds none.</summary>
+    /// <param name="modelFolder">A Hugging Face model folder.</param>
+    /// <exception cref="ShadException">As for <see cref="Load(string)"/>.</exception>
+    public static ITextTokenizer? TryLoad(string modelFolder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(modelFolder);
+        return FileOf(modelFolder) is null ? null : Open(modelFolder);
+    }
+
     private static BytePairTokenizer Open(string folder)
     {
-        var file = Path.Combine(folder, "tokenizer.json");
-        if (!File.Exists(file)) throw TokenizerErrors.NoFile(folder, File.Exists(Path.Combine(folder, "tokenizer.model")));
-        var parts = TokenizerFile.Read(file);
-        var markers = SequenceMarkers.Read(folder, parts);
-        return new BytePairTokenizer(parts, markers);
+        var file = FileOf(folder) ?? throw TokenizerErrors.NoFile(folder);
+        var definition = file.EndsWith(".json", StringComparison.Ordinal) ? TokenizerFile.Read(file)
+            : TiktokenFile.IsOne(file) ? TiktokenFile.Read(file)
+            : SentencePieceFile.Read(file);
+        return new BytePairTokenizer(definition, SequenceMarkers.Read(folder, definition));
+    }
+
+    // The file that says most.
+    private static string? FileOf(string folder)
+    {
+        if (!Directory.Exists(folder)) return null;
+        var tiktoken = Directory.EnumerateFiles(folder, "*.tiktoken").Order(StringComparer.Ordinal).FirstOrDefault();
+        return ((string?[])[Path.Combine(folder, "tokenizer.json"), tiktoken, Path.Combine(folder, "tokenizer.model")]).FirstOrDefault(File.Exists);
     }
 }

@@ -35,20 +35,56 @@ internal sealed class NoSplitter : WordSplitter
     public override void Split(ReadOnlySpan<char> text, List<(int Start, int End)> words) => words.Add((0, text.Length));
 }
 
-/// <summary>Cuts before each run of a space symbol.</summary>
-internal sealed class WordStartSplitter(char space) : WordSplitter
+/// <summary>
+/// Cuts where no merge reaches across, which changes no token: between two characters of which no merge has the one at the end of its
+/// left part and the other at the beginning of its right part. Without a pre-tokenizer the whole text is one word; cut so, words are
+/// short and met again.
+/// </summary>
+internal sealed class MergeBoundarySplitter : WordSplitter
 {
-    public override void Split(ReadOnlySpan<char> text, List<(int Start, int End)> words)
+    private const int Ascii = 0x80;
+
+    private readonly bool[] _joinsAscii = new bool[Ascii * Ascii];
+    private readonly HashSet<ulong> _joins = [];
+
+    /// <summary>Creates a splitter.</summary>
+    /// <param name="merges">The merges.</param>
+    /// <param name="tokens">The string of each token, by id.</param>
+    public MergeBoundarySplitter(IEnumerable<TokenMerge> merges, string?[] tokens)
     {
-        for (var start = 0; start < text.Length;)
+        foreach (var merge in merges)
         {
-            var afterSpaces = text[start..].IndexOfAnyExcept(space);
-            var length = afterSpaces < 0 ? -1 : text[(start + afterSpaces)..].IndexOf(space);
-            var end = length < 0 ? text.Length : start + afterSpaces + length;
-            words.Add((start, end));
-            start = end;
+            Rune.DecodeLastFromUtf16(tokens[merge.Left], out var left, out _);
+            Rune.DecodeFromUtf16(tokens[merge.Right], out var right, out _);
+            if (left.Value < Ascii && right.Value < Ascii) _joinsAscii[(left.Value * Ascii) + right.Value] = true;
+            else _joins.Add(Pair(left.Value, right.Value));
         }
     }
+
+    public override void Split(ReadOnlySpan<char> text, List<(int Start, int End)> words)
+    {
+        var start = 0;
+        var previous = -1;
+        for (var at = 0; at < text.Length;)
+        {
+            Rune.DecodeFromUtf16(text[at..], out var rune, out var length);
+            if (previous >= 0 && !Joins(previous, rune.Value))
+            {
+                words.Add((start, at));
+                start = at;
+            }
+
+            previous = rune.Value;
+            at += length;
+        }
+
+        if (start < text.Length) words.Add((start, text.Length));
+    }
+
+    private static ulong Pair(int left, int right) => ((ulong)(uint)left << 32) | (uint)right;
+
+    private bool Joins(int left, int right) =>
+        left < Ascii && right < Ascii ? _joinsAscii[(left * Ascii) + right] : _joins.Contains(Pair(left, right));
 }
 
 /// <summary>Cuts at delimiters.</summary>
@@ -172,6 +208,21 @@ internal sealed class DigitSplitter(bool individually)
                 matches.Add((at, at + length));
             }
 
+            at += length;
+        }
+    }
+}
+
+/// <summary>Cuts at punctuation (<c>Punctuation</c>): characters of the categories P, and the symbols of ASCII.</summary>
+internal sealed class PunctuationSplitter(DelimiterBehavior behavior) : DelimiterSplitter(behavior, invert: false)
+{
+    protected override void FindMatches(ReadOnlySpan<char> text, List<(int Start, int End)> matches)
+    {
+        for (var at = 0; at < text.Length;)
+        {
+            Rune.DecodeFromUtf16(text[at..], out var rune, out var length);
+            if (rune.IsAscii ? char.IsPunctuation((char)rune.Value) || char.IsSymbol((char)rune.Value) : Rune.IsPunctuation(rune))
+                matches.Add((at, at + length));
             at += length;
         }
     }

@@ -24,7 +24,7 @@ internal sealed class PieceTokenizer(bool hasBeginning, bool hasEnd, params stri
 
     public int? EndOfSequenceId => hasEnd ? End : null;
 
-    public EncodedText Encode(string text, bool isContinuation = false)
+    public EncodedText Encode(string text, bool isContinuation = false, int? previousId = null)
     {
         var tokens = new List<(int Id, int Start, int End)>();
         for (int i = 0; i < text.Length;)

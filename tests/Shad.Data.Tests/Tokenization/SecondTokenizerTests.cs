@@ -61,11 +61,16 @@ public sealed class SecondTokenizerTests
         var model = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "tokenizer.json")))!["model"]!;
         var second = SentencePieceTokenizer.Create(new MemoryStream(SentencePieceModel(model)), false);
         var tokenizer = TokenizerLoader.Load(folder);
-        foreach (var text in texts) Assert.That(tokenizer.Encode(text).Ids, Is.EqualTo(second.EncodeToIds(text)), text);
+        var fromModel = TokenizerLoader.Load(TokenizerFixture.Folder(null, ("tokenizer.model", SentencePieceModel(model))));
+        foreach (var text in texts)
+        {
+            Assert.That(tokenizer.Encode(text).Ids, Is.EqualTo(second.EncodeToIds(text)), text);
+            Assert.That(fromModel.Encode(text), Is.EqualTo(tokenizer.Encode(text)).UsingPropertiesComparer(), text);
+        }
     }
 
     // A SentencePiece model (protocol buffers, sentencepiece_model.proto) of the vocabulary; a piece's score falls with its merge's rank.
-    private static byte[] SentencePieceModel(JsonNode model)
+    internal static byte[] SentencePieceModel(JsonNode model)
     {
         var ranks = new Dictionary<string, int>();
         foreach (var merge in model["merges"]!.AsArray()) ranks.TryAdd(merge![0]!.GetValue<string>() + merge[1]!.GetValue<string>(), ranks.Count);

@@ -65,13 +65,17 @@ public sealed class SentencePieceTokenizerTests
     }
 
     [Test]
-    public void Special_tokens_in_the_text_are_found_and_a_prefix_follows_only_the_beginning()
+    public void Special_tokens_in_the_text_are_found_and_a_prefix_follows_each()
     {
         var (tokenizer, _) = Stories();
         var encoded = tokenizer.Encode("<s>Once</s>upon");
         Assert.That(encoded.Ids[..3], Is.EqualTo((int[])[1, 403, 2]));
         Assert.That(encoded.OffsetStart[..3], Is.EqualTo((int[])[0, 3, 7]));
         Assert.That(encoded.OffsetEnd[..3], Is.EqualTo((int[])[3, 7, 11]));
+        Assert.That(encoded.Ids[3..], Is.EqualTo(tokenizer.Encode("upon").Ids));
+        Assert.That(tokenizer.Encode("upon", isContinuation: true, previousId: 2).Ids, Is.EqualTo(encoded.Ids[3..]));
+        Assert.That(tokenizer.Encode("upon", isContinuation: true, previousId: 403).Ids, Is.EqualTo(tokenizer.Encode("upon", isContinuation: true).Ids));
+        Assert.That(tokenizer.Encode("upon", isContinuation: true).Ids, Is.Not.EqualTo(encoded.Ids[3..]));
         Assert.That(tokenizer.Decode(encoded.Ids), Is.EqualTo("<s>Once</s>upon"));
     }
 

@@ -22,8 +22,7 @@ public sealed class TokenizerErrorTests
     {
         var error = Assert.Throws<ShadException>(() => TokenizerLoader.Load(TokenizerFixture.Folder(null)))!;
         Assert.That(error.Code, Is.EqualTo("tokenizer.missing_file"));
-        error = Assert.Throws<ShadException>(() => TokenizerLoader.Load(TokenizerFixture.Folder(null, ("tokenizer.model", "x"))))!;
-        Assert.That(error.Message, Does.Contain("convert"));
+        Assert.That(TokenizerLoader.TryLoad(TokenizerFixture.Folder(null)), Is.Null);
         Assert.Throws<ShadException>(() => TokenizerLoader.Load(Path.Combine(TokenizerFixture.Folder(null), "nowhere")));
     }
 
@@ -46,7 +45,7 @@ public sealed class TokenizerErrorTests
 
     [TestCase("normalizer", "BertNormalizer")]
     [TestCase("normalizer", "Precompiled")]
-    [TestCase("pre_tokenizer", "Whitespace")]
+    [TestCase("pre_tokenizer", "UnicodeScripts")]
     [TestCase("post_processor", "RobertaProcessing")]
     [TestCase("decoder", "WordPiece")]
     public void An_unknown_part_is_named(string field, string type) =>

@@ -97,6 +97,14 @@ internal static class TokenizerFixture
         return folder;
     }
 
+    /// <summary>The same with a file of bytes.</summary>
+    public static string Folder(JsonObject? tokenizer, (string Name, byte[] Content) other, params (string Name, string Content)[] others)
+    {
+        var folder = Folder(tokenizer, others);
+        File.WriteAllBytes(Path.Combine(folder, other.Name), other.Content);
+        return folder;
+    }
+
     /// <summary>Loads a tokenizer from its description.</summary>
     public static ITextTokenizer Load(JsonObject tokenizer, params (string Name, string Content)[] others) =>
         TokenizerLoader.Load(Folder(tokenizer, others));

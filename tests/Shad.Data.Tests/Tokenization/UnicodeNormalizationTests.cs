@@ -4,9 +4,9 @@ using Shad.Data.Tokenization;
 
 namespace Shad.Data.Tests.Tokenization;
 
-public sealed class CanonicalCompositionTests
+public sealed class UnicodeNormalizationTests
 {
-    private static string Compose(string text) => CanonicalComposition.Compose(NormalizedText.Of(text, 0)).Text;
+    private static string Compose(string text) => UnicodeNormalization.Normalize(NormalizedText.Of(text, 0), UnicodeForm.C).Text;
 
     // Lines of Unicode's NormalizationTest.txt: source and its form C.
     [TestCase("\u1E0A\u0323", "\u1E0C\u0307")]
@@ -32,6 +32,39 @@ public sealed class CanonicalCompositionTests
     [TestCase("\u0DD9\u0DCF\u0DCA", "\u0DDD")]
     public void Text_is_in_form_c(string text, string expected) => Assert.That(Compose(text), Is.EqualTo(expected));
 
+    // Lines of Unicode's NormalizationTest.txt and of UAX #15: source and its forms D, KC and KD.
+    [TestCase("\u1E0A\u0323", "D\u0323\u0307", "\u1E0C\u0307", "D\u0323\u0307")]
+    [TestCase("\u00A0", "\u00A0", " ", " ")]
+    [TestCase("\u00BC", "\u00BC", "1\u20444", "1\u20444")]
+    [TestCase("\uFB01", "\uFB01", "fi", "fi")]
+    [TestCase("\u1E9B\u0323", "\u017F\u0323\u0307", "\u1E69", "s\u0323\u0307")]
+    [TestCase("\u2460\uFF21\u3392", "\u2460\uFF21\u3392", "1AMHz", "1AMHz")]
+    [TestCase("\uFF76\uFF9E", "\uFF76\uFF9E", "\u30AC", "\u30AB\u3099")]
+    [TestCase("\uAC01", "\u1100\u1161\u11A8", "\uAC01", "\u1100\u1161\u11A8")]
+    [TestCase("\u3131", "\u3131", "\u1100", "\u1100")]
+    [TestCase("\uFDFA", "\uFDFA", "\u0635\u0644\u0649 \u0627\u0644\u0644\u0647 \u0639\u0644\u064A\u0647 \u0648\u0633\u0644\u0645", "\u0635\u0644\u0649 \u0627\u0644\u0644\u0647 \u0639\u0644\u064A\u0647 \u0648\u0633\u0644\u0645")]
+    [TestCase("\U0001D7D8", "\U0001D7D8", "0", "0")]
+    [TestCase("\U0002F800", "\u4E3D", "\u4E3D", "\u4E3D")]
+    [TestCase("abc", "abc", "abc", "abc")]
+    public void Text_is_in_the_other_forms(string text, string d, string kc, string kd)
+    {
+        string[] forms = [.. ((UnicodeForm[])[UnicodeForm.D, UnicodeForm.KC, UnicodeForm.KD])
+            .Select(form => UnicodeNormalization.Normalize(NormalizedText.Of(text, 0), form).Text)];
+        Assert.That(forms, Is.EqualTo((string[])[d, kc, kd]));
+    }
+
+    [Test]
+    public void Forms_of_forms_are_the_forms() => TextGenerator.WellFormed.Sample(
+        text =>
+        {
+            // UAX #15: NFC(NFD(x)) = NFC(x), NFD(NFC(x)) = NFD(x), NFKC(NFD(x)) = NFKC(x), and each form of itself is itself.
+            string Form(string source, UnicodeForm form) => UnicodeNormalization.Normalize(NormalizedText.Of(source, 0), form).Text;
+            var (c, d, kc, kd) = (Form(text, UnicodeForm.C), Form(text, UnicodeForm.D), Form(text, UnicodeForm.KC), Form(text, UnicodeForm.KD));
+            return Form(d, UnicodeForm.C) == c && Form(c, UnicodeForm.D) == d && Form(d, UnicodeForm.KC) == kc && Form(kc, UnicodeForm.KD) == kd
+                && Form(kd, UnicodeForm.KC) == kc && Form(kd, UnicodeForm.KD) == kd && Form(c, UnicodeForm.KD) == kd;
+        },
+        iter: 3000, threads: 1);
+
     [Test]
     public void Composing_twice_changes_nothing_and_half_pairs_stay() => TextGenerator.AnyUnits.Sample(
         text =>
@@ -54,7 +87,7 @@ public sealed class CanonicalCompositionTests
     public void Text_in_form_c_is_left_as_it_is()
     {
         var text = NormalizedText.Of("Zürich 東京 한국어 Ελλάδα 🦊", 0);
-        Assert.That(CanonicalComposition.Compose(text), Is.SameAs(text));
+        Assert.That(UnicodeNormalization.Normalize(text, UnicodeForm.C), Is.SameAs(text));
     }
 
     [Test]

@@ -3,25 +3,47 @@ using System.Text;
 
 namespace Shad.Data.Tokenization;
 
-/// <summary>Unicode normalization form C (UAX #15), with the original span of each character.</summary>
+/// <summary>A normalization form of Unicode (UAX #15).</summary>
+internal enum UnicodeForm
+{
+    /// <summary>Composed.</summary>
+    C,
+
+    /// <summary>Decomposed.</summary>
+    D,
+
+    /// <summary>Composed, with variants of a character (<c>ﬁ</c>, <c>①</c>, <c>Ａ</c>) as their plain form.</summary>
+    KC,
+
+    /// <summary>Decomposed, with variants of a character as their plain form.</summary>
+    KD,
+}
+
+/// <summary>Unicode normalization (UAX #15), with the original span of each character.</summary>
 /// <remarks>
 /// .NET's own <see cref="string.Normalize()"/> leaves text as it is in the invariant globalization mode this program runs in, and
 /// tells nothing about positions. The data are those of Unicode 14, made by <c>scripts/make-canonical-data.py</c>.
 /// </remarks>
-internal static class CanonicalComposition
+internal static class UnicodeNormalization
 {
     // Hangul syllables are composed by arithmetic (The Unicode Standard, section 3.12).
     private const int SyllableBase = 0xAC00, LeadBase = 0x1100, VowelBase = 0x1161, TrailBase = 0x11A7;
     private const int LeadCount = 19, VowelCount = 21, TrailCount = 28, SyllableCount = LeadCount * VowelCount * TrailCount;
 
-    private static readonly Tables Data = Tables.Parse(CanonicalData.Decompositions, CanonicalData.CombiningClasses);
+    // The longest decompositions of all Unicode: 4 code points canonically, 18 for compatibility (U+FDFA).
+    private const int LongestDecomposition = 18;
 
-    /// <summary>A text in form C; the same object where it is in that form already.</summary>
-    public static NormalizedText Compose(NormalizedText text)
+    private static readonly Tables Data = Tables.Parse(CanonicalData.Decompositions, CanonicalData.CombiningClasses);
+    private static readonly Lazy<Dictionary<int, int[]>> Compatibility = new(ParseCompatibility);
+
+    /// <summary>A text in a form; the same object where it is in that form already.</summary>
+    public static NormalizedText Normalize(NormalizedText text, UnicodeForm form)
     {
-        if (text.Text.AsSpan().IndexOfAnyInRange('\u0300', '\uFFFF') < 0 || IsComposed(text.Text)) return text;
-        var parts = Decompose(text.Text);
-        var count = ComposeInPlace(parts);
+        // Below these nothing changes: U+00A0 is a variant of the space, U+00C0 is A and a grave accent, U+0300 is that accent.
+        var first = form switch { UnicodeForm.C => '\u0300', UnicodeForm.D => '\u00C0', _ => '\u00A0' };
+        if (text.Text.AsSpan().IndexOfAnyInRange(first, '\uFFFF') < 0 || (form == UnicodeForm.C && IsComposed(text.Text))) return text;
+        var parts = Decompose(text.Text, form is UnicodeForm.KC or UnicodeForm.KD ? Compatibility.Value : null);
+        var count = form is UnicodeForm.C or UnicodeForm.KC ? ComposeInPlace(parts) : parts.Length;
 
         var characters = new char[count * 2];
         var from = new int[count * 2];
@@ -59,16 +81,16 @@ internal static class CanonicalComposition
         return true;
     }
 
-    private static Part[] Decompose(string text)
+    private static Part[] Decompose(string text, Dictionary<int, int[]>? compatibility)
     {
         var parts = new List<Part>(text.Length + 8);
-        Span<int> decomposed = stackalloc int[8];
+        Span<int> decomposed = stackalloc int[LongestDecomposition];
         for (var i = 0; i < text.Length;)
         {
             var isPair = i + 1 < text.Length && char.IsSurrogatePair(text[i], text[i + 1]);
             var codePoint = isPair ? char.ConvertToUtf32(text[i], text[i + 1]) : text[i];
             var end = i + (isPair ? 2 : 1);
-            var count = Data.DecomposeFully(codePoint, decomposed);
+            var count = Data.DecomposeFully(codePoint, decomposed, compatibility);
             foreach (var part in decomposed[..count]) parts.Add(new Part(part, Data.CombiningClass(part), i, end));
             i = end;
         }
@@ -138,6 +160,24 @@ internal static class CanonicalComposition
         return Data.TryCompose(first, second, out composed);
     }
 
+    // Entries VARIANT=FIRST+SECOND…, decomposed fully, or FIRST-LAST=PLAIN for variants and plain forms that count up together.
+    private static Dictionary<int, int[]> ParseCompatibility()
+    {
+        var decompositions = new Dictionary<int, int[]>();
+        foreach (var entry in CompatibilityData.Decompositions.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
+        {
+            var equals = entry.IndexOf('=');
+            int[] range = [.. entry[..equals].Split('-').Select(Hex)];
+            int[] plain = [.. entry[(equals + 1)..].Split('+').Select(Hex)];
+            for (var variant = range[0]; variant <= range[^1]; variant++)
+                decompositions[variant] = range.Length == 1 ? plain : [plain[0] + variant - range[0]];
+        }
+
+        return decompositions;
+    }
+
+    private static int Hex(string digits) => int.Parse(digits, System.Globalization.NumberStyles.AllowHexSpecifier);
+
     private readonly record struct Part(int CodePoint, byte Class, int Start, int End);
 
     private sealed class Tables
@@ -195,9 +235,14 @@ internal static class CanonicalComposition
 
         public bool TryCompose(int first, int second, out int composed) => _compositions.TryGetValue((first, second), out composed);
 
-        // At most 4 code points in all of Unicode.
-        public int DecomposeFully(int codePoint, Span<int> into)
+        public int DecomposeFully(int codePoint, Span<int> into, Dictionary<int, int[]>? compatibility)
         {
+            if (compatibility is not null && compatibility.TryGetValue(codePoint, out var plain))
+            {
+                plain.CopyTo(into);
+                return plain.Length;
+            }
+
             var syllable = codePoint - SyllableBase;
             if ((uint)syllable < SyllableCount)
             {
@@ -213,11 +258,9 @@ internal static class CanonicalComposition
                 return 1;
             }
 
-            var count = DecomposeFully(pair.First, into);
-            if (pair.Second != 0) count += DecomposeFully(pair.Second, into[count..]);
+            var count = DecomposeFully(pair.First, into, compatibility);
+            if (pair.Second != 0) count += DecomposeFully(pair.Second, into[count..], compatibility);
             return count;
         }
-
-        private static int Hex(string digits) => int.Parse(digits, System.Globalization.NumberStyles.AllowHexSpecifier);
     }
 }
