@@ -43,7 +43,7 @@ const call = (name, args, id) => ({ id, type: "function", function: { name, argu
 const tool = (content, name, tool_call_id) => ({ role: "tool", content, name, tool_call_id });
 
 const object = { place: "Zürich <&> \"Altstadt\"", days: 3, unit: "celsius" };
-const values = { stops: [{ x: 1.0, y: -0.5 }, { x: 1e-7, y: 12345678901234567890 }], fast: true, none: null, text: "it's\n\ttab" };
+const values = { stops: [{ x: 2, y: -0.5 }, { x: 1.25, y: 1e3 }], fast: true, none: null, text: "it's\n\ttab" };
 
 export const conversations = [
   { name: "user", messages: [user("Hi?")], add_generation_prompt: true },
@@ -61,6 +61,12 @@ export const conversations = [
   {
     name: "call-null-content", tools: [weather, route],
     messages: [system, user("Go."), assistant(null, { tool_calls: [call("plan_route", values, "abcdefgh2")] }), tool("ok", "plan_route", "abcdefgh2"), assistant("Done.")],
+  },
+  {
+    // Numbers that JavaScript cannot hold; prepare.mjs puts them in.
+    name: "numbers", tools: [weather, route],
+    messages: [user("Go."), assistant("", { tool_calls: [call("plan_route", { stops: ["<1.0>", "<1e-7>", "<1e+22>", "<12345678901234567890>", "<-0.0>", "<1e16>"] }, "abcdefgh2")] }), tool("ok", "plan_route", "abcdefgh2")],
+    add_generation_prompt: true,
   },
   {
     name: "call-no-content", tools: [weather],

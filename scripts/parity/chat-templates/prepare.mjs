@@ -37,11 +37,11 @@ for (const file of fs.readdirSync(templates).sort()) {
   for (const { name, ...variables } of conversations) {
     jobs.push({
       template: path.join(templates, file), name, now: "2026-03-04T05:06:07",
-      variables: { bos_token: "<BOS>", eos_token: "<EOS>", pad_token: "<PAD>", unk_token: "<UNK>", add_generation_prompt: false, ...variables },
+      variables: { bos_token: "<BOS>", eos_token: "<EOS>", pad_token: "<PAD>", unk_token: "<UNK>",
+        tools: null, documents: null, add_generation_prompt: false, ...variables },
     });
   }
 }
-// 12345678901234567890 would lose digits in JSON.stringify's number, and 1.0 its fraction: they are put back as they were meant.
-const text = jobs.map((job) => JSON.stringify(job).replaceAll("12345678901234567000", "12345678901234567890").replaceAll('"x":1,', '"x":1.0,')).join("\n");
+const text = jobs.map((job) => JSON.stringify(job).replace(/"<([-+.e0-9]+)>"/g, "$1")).join("\n");
 fs.writeFileSync(path.join(work, "jobs.jsonl"), text + "\n");
 console.log(`${fs.readdirSync(templates).length} templates, ${jobs.length} jobs`);
