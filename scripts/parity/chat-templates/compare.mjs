@@ -9,16 +9,19 @@ const read = (name) => fs.readFileSync(path.join(work, name), "utf8").trim().spl
 const jobs = read("jobs.jsonl"), shad = read("shad.jsonl"), jinja2 = read("jinja2.jsonl"), huggingface = read("huggingface.jsonl");
 if (new Set([jobs.length, shad.length, jinja2.length, huggingface.length]).size !== 1) throw new Error("not every engine has rendered every job");
 
+const responses = read("responses.jsonl");
 const refused = (result) => typeof result.text !== "string";
 const agree = (a, b) => (refused(a) ? refused(b) : a.text === b.text);
 const rows = new Map();
 let shown = 0;
 jobs.forEach((job, i) => {
   const template = path.basename(job.template);
-  const row = rows.get(template) ?? { template, conversations: 0, rendered: 0, differs_from_jinja2: 0, differs_from_huggingface_jinja: 0, huggingface_jinja_differs_from_jinja2: 0 };
+  const row = rows.get(template) ?? { template, conversations: 0, rendered: 0, differs_from_jinja2: 0, differs_from_huggingface_jinja: 0, huggingface_jinja_differs_from_jinja2: 0, responses_found: 0, responses_unclear: 0 };
   rows.set(template, row);
   row.conversations++;
   if (!refused(shad[i])) row.rendered++;
+  if (responses[i].segments) row.responses_found++;
+  if (responses[i].code === "chat.unclear_response" || responses[i].code === "chat.text_lost") row.responses_unclear++;
   if (!agree(shad[i], jinja2[i])) {
     row.differs_from_jinja2++;
     if (shown++ < show) {

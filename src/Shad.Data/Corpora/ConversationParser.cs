@@ -110,7 +110,6 @@ internal static class ConversationParser
     /// <summary>The texts of <c>[{"type":"text","text":…},…]</c>, each on lines of its own.</summary>
     private static string JoinedParts(JsonElement parts, string field, RowSource source) => string.Join('\n', parts.EnumerateArray().Select((part, i) =>
     {
-        if (part.ValueKind == JsonValueKind.String) return part.GetString();
         if (part.ValueKind == JsonValueKind.Object && part.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String) return text.GetString();
         string kind = part.ValueKind == JsonValueKind.Object && part.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String
             ? $"a part of type '{type.GetString()}'"

@@ -294,14 +294,14 @@ internal sealed class ChatTemplateTests
     }
 
     [Test]
-    public void A_corpus_that_a_template_refuses_whole_ends_with_the_reason()
+    public async Task A_corpus_that_a_template_refuses_whole_ends_with_the_reason()
     {
         var encoder = new SampleEncoder(new PieceTokenizer(true, true), Open(Instruct), new EncoderOptions { ContextLength = 1000 }, new CorpusReport());
-        var error = Assert.ThrowsAsync<ShadException>(async () =>
+        ShadException? error = await Assert.ThrowsAsync<ShadException>(async () =>
         {
             await foreach (EncodedSample sample in encoder.EncodeAsync(Rows())) Assert.Fail($"{sample.Tokens.Id} is no good row.");
-        })!;
-        Assert.That(error.Code, Is.EqualTo("chat.template_refused"));
+        });
+        Assert.That(error!.Code, Is.EqualTo("chat.template_refused"));
 
         static async IAsyncEnumerable<CorpusRow> Rows()
         {
