@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Numerics;
 using Shad.Cli.Recipes;
 using Shad.Core.Tuning;
-using Shad.Data.Chat;
+using Shad.Data.Corpora;
 
 namespace Shad.Cli.Commands;
 
@@ -44,12 +44,16 @@ internal sealed class CorpusOptionGroup
     private readonly Option<string[]> _files;
     private readonly Option<string> _layout = new("--layout")
     {
-        Description = "Chat layout that turns conversations into text.",
+        Description = "What turns conversations into text: auto takes the model's own chat template, or plain where it has none.",
         HelpName = "NAME",
         DefaultValueFactory = _ => RecipeDefaults.Layout,
     };
 
     private readonly Option<int?> _limit = BoundedOption.Of("--limit", "Read at most so many samples. Default: all.", 1, int.MaxValue);
+    private readonly Option<int?> _sample = BoundedOption.Of(
+        "--sample", "Draw so many rows at random from the whole corpus, before --limit. Default: all.", 1, int.MaxValue);
+
+    private readonly Option<ulong?> _sampleSeed = BoundedOption.Of("--sample-seed", "Seed of --sample. Default: 1.", 0UL, ulong.MaxValue);
     private readonly Option<int?> _maxLength = BoundedOption.Of(
         "--max-length", "Longest sequence in tokens. Default: the model's context.", 2, int.MaxValue);
 
@@ -57,23 +61,27 @@ internal sealed class CorpusOptionGroup
     {
         _files = new Option<string[]>(name)
         {
-            Description = description ?? "Corpus file: .jsonl, .json or .parquet, also .gz and .zst. May be given several times.",
+            Description = description ?? "Corpus file (.jsonl, .json or .parquet, also .gz and .zst), folder or glob. May be given several times.",
             HelpName = "FILE",
             Required = true,
             AllowMultipleArgumentsPerToken = true,
         };
-        _layout.AcceptOnlyFromAmong([.. ChatLayout.Names]);
+        _layout.AcceptOnlyFromAmong([.. RecipeDefaults.Layouts]);
         command.Options.Add(_files);
         command.Options.Add(_layout);
         command.Options.Add(_limit);
+        command.Options.Add(_sample);
+        command.Options.Add(_sampleSeed);
         command.Options.Add(_maxLength);
     }
 
     public CorpusRecipe Read(ParseResult parse) => new()
     {
-        Files = [.. parse.GetRequiredValue(_files).Select(Path.GetFullPath)],
+        Files = [.. parse.GetRequiredValue(_files).SelectMany(CorpusFiles.Of)],
         Layout = parse.GetRequiredValue(_layout),
         Limit = parse.GetValue(_limit),
+        Sample = parse.GetValue(_sample),
+        SampleSeed = parse.GetValue(_sampleSeed) ?? 1,
         MaxLength = parse.GetValue(_maxLength),
     };
 }

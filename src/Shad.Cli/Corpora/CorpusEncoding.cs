@@ -26,10 +26,16 @@ public static class CorpusEncoding
         ArgumentNullException.ThrowIfNull(model);
         var encoder = new SampleEncoder(
             TokenizerOf(model),
-            ChatLayout.Named(corpus.Layout),
-            new EncoderOptions { ContextLength = ContextOf(corpus, model), VocabularySize = model.Config.VocabularySize },
+            FormatOf(corpus.Layout, model.Path),
+            new EncoderOptions
+            {
+                ContextLength = ContextOf(corpus, model), VocabularySize = model.Config.VocabularySize, MaximumBadRows = corpus.MaxBadRows,
+            },
             report);
-        var options = new CorpusOptions { MaximumBadRows = corpus.MaxBadRows, VocabularySize = model.Config.VocabularySize };
+        var options = new CorpusOptions
+        {
+            MaximumBadRows = corpus.MaxBadRows, VocabularySize = model.Config.VocabularySize, Sample = corpus.Sample, SampleSeed = corpus.SampleSeed,
+        };
         int count = 0;
         IAsyncEnumerable<CorpusRow> rows = CorpusReader.ReadAsync(corpus.Files, report, options, cancellationToken);
         await foreach (EncodedSample sample in encoder.EncodeAsync(rows, cancellationToken: cancellationToken).ConfigureAwait(false))
@@ -38,6 +44,15 @@ public static class CorpusEncoding
             if (++count == corpus.Limit) yield break;
         }
     }
+
+    /// <summary>How conversations become text: <c>auto</c> takes the model's own template, or the layout <c>plain</c> where it has none.</summary>
+    /// <exception cref="ShadException">The template cannot be used, or there is none of that name.</exception>
+    public static IChatFormat FormatOf(string layout, string modelFolder) => layout switch
+    {
+        RecipeDefaults.Layout => (IChatFormat?)ChatTemplate.Open(modelFolder) ?? ChatLayout.Plain,
+        RecipeDefaults.TemplateLayout => ChatTemplate.Require(modelFolder),
+        _ => ChatLayout.Named(layout),
+    };
 
     /// <summary>Longest sequence, tokens: the model's context, or less where the recipe says so.</summary>
     public static int ContextOf(CorpusRecipe corpus, ModelFolder model)

@@ -1,5 +1,6 @@
 using Shad.Core.Classification;
 using Shad.Core.Tuning;
+using Shad.Data.Chat;
 
 namespace Shad.Cli.Recipes;
 
@@ -44,14 +45,21 @@ public sealed record ModelRecipe
 /// <summary>The corpus of a run.</summary>
 public sealed record CorpusRecipe
 {
-    /// <summary>Corpus files (<c>.jsonl</c>, <c>.parquet</c>, also <c>.gz</c> and <c>.zst</c>), read one after the other.</summary>
+    /// <summary>Corpus files; in a recipe also folders and globs (<c>.jsonl</c>, <c>.parquet</c>, also <c>.gz</c> and <c>.zst</c>), read one after the other.</summary>
     public required IReadOnlyList<string> Files { get; init; }
 
-    /// <summary>Name of the chat layout that turns turns into one text.</summary>
+    /// <summary>What turns a conversation into one text: <c>auto</c> (the model's chat template, or <c>plain</c> where it has none),
+    /// <c>template</c>, or the name of a layout.</summary>
     public string Layout { get; init; } = RecipeDefaults.Layout;
 
     /// <summary>Read at most so many samples; null reads all.</summary>
     public int? Limit { get; init; }
+
+    /// <summary>Draw so many rows at random from the whole corpus, before <see cref="Limit"/>; null takes all.</summary>
+    public int? Sample { get; init; }
+
+    /// <summary>Seed of <see cref="Sample"/>.</summary>
+    public ulong SampleSeed { get; init; } = 1;
 
     /// <summary>Share of the samples kept from all tuning, on which the result is measured; 0 to 0.5.</summary>
     public double HeldOut { get; init; } = 0.1;
@@ -188,8 +196,14 @@ public sealed record TuneRecipe : TuningRecipe
 /// <summary>Defaults that more than one place needs.</summary>
 public static class RecipeDefaults
 {
-    /// <summary>The chat layout for models without a template of their own.</summary>
-    public const string Layout = "plain";
+    /// <summary>The model's own chat template, or <c>plain</c> where it has none.</summary>
+    public const string Layout = "auto";
+
+    /// <summary>The model's own chat template; an error where it has none.</summary>
+    public const string TemplateLayout = "template";
+
+    /// <summary>Every name of a way to write conversations.</summary>
+    public static readonly IReadOnlyList<string> Layouts = [Layout, TemplateLayout, .. ChatLayout.Names];
 
     /// <summary>Number formats of weights.</summary>
     public static readonly IReadOnlyList<string> Dtypes = ["float32", "bfloat16", "float16"];

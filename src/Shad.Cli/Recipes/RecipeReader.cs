@@ -1,7 +1,6 @@
 using Shad.Core.Classification;
 using Shad.Core.Errors;
 using Shad.Core.Tuning;
-using Shad.Data.Chat;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
@@ -100,12 +99,12 @@ public static class RecipeReader
     private static CorpusRecipe Corpus(RecipeSection section)
     {
         var defaults = new CorpusRecipe { Files = [] };
-        IReadOnlyList<string> files = section.FilePaths("files", required: true);
+        IReadOnlyList<string> files = section.CorpusPaths("files");
         string layout = section.Text("layout") ?? defaults.Layout;
-        if (!ChatLayout.Names.Contains(layout))
+        if (!RecipeDefaults.Layouts.Contains(layout))
         {
-            section.Note("layout", $"'corpus.layout' is '{layout}'; expected one of {string.Join(", ", ChatLayout.Names)}"
-                + (NearestName.Of(layout, ChatLayout.Names) is { } nearest ? $" (did you mean '{nearest}'?)" : ""));
+            section.Note("layout", $"'corpus.layout' is '{layout}'; expected one of {string.Join(", ", RecipeDefaults.Layouts)}"
+                + (NearestName.Of(layout, RecipeDefaults.Layouts) is { } nearest ? $" (did you mean '{nearest}'?)" : ""));
         }
 
         var corpus = new CorpusRecipe
@@ -113,6 +112,8 @@ public static class RecipeReader
             Files = files,
             Layout = layout,
             Limit = section.OptionalInteger("limit", 1),
+            Sample = section.OptionalInteger("sample", 1),
+            SampleSeed = section.Seed("sample_seed", defaults.SampleSeed),
             HeldOut = section.Real("held_out", defaults.HeldOut, 0, 0.5),
             MaxBadRows = section.OptionalInteger("max_bad_rows", 0),
             MaxLength = section.OptionalInteger("max_length", 2),

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Numerics;
 using System.Text;
+using Shad.Core.Errors;
+using Shad.Data.Corpora;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
@@ -87,16 +89,30 @@ internal sealed class RecipeSection(RecipeMistakes mistakes, YamlMappingNode? no
     public string? FilePath(string key, bool required = false) =>
         Text(key, required) is { } text ? mistakes.Resolve(text, node!.Children[new YamlScalarNode(key)]) : null;
 
-    /// <summary>A list of files, made absolute like <see cref="FilePath"/>; one that is not there is a mistake.</summary>
-    public IReadOnlyList<string> FilePaths(string key, bool required = false)
+    /// <summary>A list of files, folders and globs, which must be there, as absolute paths of files; one that stands for no file is a mistake.</summary>
+    public IReadOnlyList<string> CorpusPaths(string key)
     {
         var paths = new List<string>();
-        foreach ((string text, YamlNode item) in Texts(key, required) ?? [])
+        foreach ((string text, YamlNode item) in Texts(key, required: true) ?? [])
         {
-            string file = mistakes.Resolve(text, item);
-            if (FilesMustExist && Directory.Exists(file)) mistakes.Add(item, $"'{file}' is a folder; expected a file");
-            else if (FilesMustExist && !File.Exists(file)) mistakes.Add(item, $"the file '{file}' does not exist");
-            paths.Add(file);
+            string name = mistakes.Resolve(text, item);
+            if (!FilesMustExist)
+            {
+                paths.Add(name);
+                continue;
+            }
+
+            try
+            {
+                IReadOnlyList<string> files = CorpusFiles.Of(name);
+                if (files is [var file] && !File.Exists(file)) mistakes.Add(item, $"the file '{file}' does not exist");
+                paths.AddRange(files);
+            }
+            catch (ShadException e)
+            {
+                mistakes.Add(item, $"'{name}': {e.What}; expected {e.Expected}");
+                paths.Add(name);
+            }
         }
 
         return paths;

@@ -31,7 +31,7 @@ public sealed class ContentHashes
         }
     }
 
-    /// <summary>Hash of a file's content, or of a model folder's: its config, tokenizer and weights, whatever else lies there.</summary>
+    /// <summary>Hash of a file's content, or of a model folder's: its config, tokenizer, chat template and weights, whatever else lies there.</summary>
     /// <returns>64 hexadecimal digits.</returns>
     /// <exception cref="IOException">A file cannot be read.</exception>
     public async Task<string> OfAsync(string path, CancellationToken cancellationToken)
@@ -70,6 +70,7 @@ public sealed class ContentHashes
         .Where(file => Path.GetFileName(file) is var name
             && (name is "config.json" or "model.safetensors.index.json"
                 || name.StartsWith("tokenizer", StringComparison.Ordinal)
+                || name.StartsWith("chat_template", StringComparison.Ordinal)
                 || name.EndsWith(".safetensors", StringComparison.Ordinal)))
         .Order(StringComparer.Ordinal).ToList();
 

@@ -30,7 +30,7 @@ namespace Shad.Data.Chat;
 /// response, and a blank line follows a system text.</description></item>
 /// </list>
 /// </remarks>
-public sealed record ChatLayout
+public sealed record ChatLayout : IChatFormat
 {
     /// <summary>Stands for the text of the end-of-sequence token.</summary>
     public const string EndOfSequencePlaceholder = "{eos}";
@@ -124,9 +124,7 @@ public sealed record ChatLayout
         All.FirstOrDefault(layout => layout.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
         ?? throw ChatErrors.UnknownLayout(name, Names);
 
-    /// <summary>The text of a conversation, prompt and response segments in turn.</summary>
-    /// <param name="conversation">The conversation; holds at least one assistant message.</param>
-    /// <param name="endOfSequence">The text of the tokenizer's end-of-sequence token; null where it has none.</param>
+    /// <inheritdoc/>
     public TextSample Render(ConversationRow conversation, string? endOfSequence)
     {
         ArgumentNullException.ThrowIfNull(conversation);

@@ -10,21 +10,29 @@ internal static class ConversationParser
     private const string KnownRoles = "system, developer, user, assistant, tool or function";
     private const string KnownSpeakers = "human, gpt, system, tool, observation, function_call or a role (" + KnownRoles + ")";
 
-    /// <summary>The field <c>messages</c>.</summary>
+    /// <summary>A list of messages with <c>role</c> and <c>content</c>.</summary>
+    /// <param name="list">The list.</param>
+    /// <param name="field">The field it stands in.</param>
+    /// <param name="source">Where the row stands.</param>
     /// <exception cref="ShadException">It is no list of messages.</exception>
-    internal static List<ChatMessage> Messages(JsonElement list, RowSource source) => Read(list, "messages", source, static (message, field, source) =>
+    internal static List<ChatMessage> Messages(JsonElement list, string field, RowSource source) => Read(list, field, source, static (message, field, source) =>
     {
         var role = RoleOf(message, "role", field, source, OpenAiRole, KnownRoles);
-        return new ChatMessage(role, ContentOf(message, "content", field, role, source));
+        return MessageOf(message, role, "role", "content", field, source);
     });
 
     /// <summary>The field <c>conversations</c>.</summary>
     /// <exception cref="ShadException">It is no list of messages.</exception>
     internal static List<ChatMessage> ShareGpt(JsonElement list, RowSource source) => Read(list, "conversations", source, static (message, field, source) =>
     {
-        bool named = message.TryGetProperty("from", out _) || !message.TryGetProperty("role", out _);
+        bool named = message.TryGetProperty("from", out var speaker) || !message.TryGetProperty("role", out speaker);
         var role = RoleOf(message, named ? "from" : "role", field, source, ShareGptRole, KnownSpeakers);
-        return new ChatMessage(role, ContentOf(message, named ? "value" : "content", field, role, source));
+        var read = MessageOf(message, role, named ? "from" : "role", named ? "value" : "content", field, source);
+
+        // A turn of the speaker function_call is the call itself as JSON; its text stays as it was written.
+        return read.ToolCalls.Count == 0 && speaker.GetString() is "function_call" or "tool_call" && ToolCallParser.InText(read.Content) is { Count: > 0 } calls
+            ? read with { Text = null, ToolCalls = calls }
+            : read;
     });
 
     private static List<ChatMessage> Read(
@@ -69,78 +77,63 @@ internal static class ConversationParser
     private static ChatRole? ShareGptRole(string name) => name switch
     {
         "human" => ChatRole.User,
-        "gpt" or "function_call" => ChatRole.Assistant,
-        "observation" => ChatRole.Tool,
+        "gpt" or "chatgpt" or "model" or "function_call" or "tool_call" => ChatRole.Assistant,
+        "observation" or "function_response" or "tool_response" => ChatRole.Tool,
         _ => OpenAiRole(name),
     };
 
-    private static string ContentOf(JsonElement message, string key, string field, ChatRole role, RowSource source)
+    private static ChatMessage MessageOf(
+        JsonElement message, ChatRole role, string roleKey, string contentKey, string field, RowSource source)
     {
-        string? calls = role == ChatRole.Assistant
-            && message.TryGetProperty("tool_calls", out var list)
-            && list.ValueKind != JsonValueKind.Null
-            && !(list.ValueKind == JsonValueKind.Array && list.GetArrayLength() == 0)
-                ? ToolCalls(list, $"{field}.tool_calls", source)
-                : null;
-        bool present = message.TryGetProperty(key, out var content) && content.ValueKind != JsonValueKind.Null;
-        if (!present && calls is not null) return calls;
-        if (!present || content.ValueKind != JsonValueKind.String)
+        List<ToolCall> calls = role == ChatRole.Assistant ? ToolCallParser.OfMessage(message, field, source) : [];
+        string? text = TextOf(message, contentKey, field, mayBeNull: calls.Count > 0, source);
+        string content = calls.Count == 0 ? text! : ToolCallParser.Written(text, calls);
+        return new ChatMessage(role, content)
         {
-            throw CorpusErrors.WrongType(
-                source, $"{field}.{key}", present ? CorpusErrors.Describe(content.ValueKind) : "missing or null",
-                "text (or null beside an assistant's tool_calls)");
-        }
-
-        string text = content.GetString()!;
-        if (calls is null) return text;
-        return text.Length == 0 ? calls : $"{text}\n{calls}";
+            Text = calls.Count > 0 && string.IsNullOrEmpty(text) ? null : text,
+            ToolCalls = calls.Count == 0 ? [] : calls,
+            Fields = FieldsOf(message, roleKey, contentKey),
+        };
     }
 
-    private static string ToolCalls(JsonElement list, string field, RowSource source)
+    private static string? TextOf(JsonElement message, string key, string field, bool mayBeNull, RowSource source)
     {
-        if (list.ValueKind != JsonValueKind.Array)
-            throw CorpusErrors.WrongType(source, field, CorpusErrors.Describe(list.ValueKind), "a list of tool calls");
+        bool present = message.TryGetProperty(key, out var content) && content.ValueKind != JsonValueKind.Null;
+        if (!present && mayBeNull) return null;
+        if (present && content.ValueKind == JsonValueKind.String) return content.GetString();
+        if (present && content.ValueKind == JsonValueKind.Array) return JoinedParts(content, $"{field}.{key}", source);
+        throw CorpusErrors.WrongType(
+            source, $"{field}.{key}", present ? CorpusErrors.Describe(content.ValueKind) : "missing or null",
+            "text, a list of text parts (or null beside an assistant's tool_calls)");
+    }
+
+    /// <summary>The texts of <c>[{"type":"text","text":…},…]</c>, each on lines of its own.</summary>
+    private static string JoinedParts(JsonElement parts, string field, RowSource source) => string.Join('\n', parts.EnumerateArray().Select((part, i) =>
+    {
+        if (part.ValueKind == JsonValueKind.Object && part.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String) return text.GetString();
+        string kind = part.ValueKind == JsonValueKind.Object && part.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String
+            ? $"a part of type '{type.GetString()}'"
+            : CorpusErrors.Describe(part.ValueKind);
+        throw CorpusErrors.WrongType(source, $"{field}[{i}]", kind, "a part of text, {\"type\":\"text\",\"text\":…}");
+    }));
+
+    /// <summary>The fields that stand for nothing here but may mean something to a template.</summary>
+    private static string? FieldsOf(JsonElement message, string roleKey, string contentKey)
+    {
+        bool IsOther(JsonProperty field) => field.Name != roleKey && field.Name != contentKey && field.Name is not ("tool_calls" or "function_call")
+            && field.Value.ValueKind != JsonValueKind.Null;
+        bool any = false;
+        foreach (var field in message.EnumerateObject()) any |= IsOther(field);
+        if (!any) return null;
         return CompactJson.Write(json =>
         {
-            json.WriteStartArray();
-            int index = 0;
-            foreach (var call in list.EnumerateArray())
+            json.WriteStartObject();
+            foreach (var field in message.EnumerateObject())
             {
-                string name = $"{field}[{index++}]";
-                var function = call.ValueKind == JsonValueKind.Object && call.TryGetProperty("function", out var inner) ? inner : call;
-                if (function.ValueKind != JsonValueKind.Object
-                    || !function.TryGetProperty("name", out var functionName)
-                    || functionName.ValueKind != JsonValueKind.String)
-                    throw CorpusErrors.WrongType(source, name, "no tool call", "{\"function\":{\"name\":…,\"arguments\":…}}");
-                json.WriteStartObject();
-                json.WriteString("name"u8, functionName.GetString());
-                json.WritePropertyName("arguments"u8);
-                if (function.TryGetProperty("arguments", out var arguments)) WriteArguments(json, arguments);
-                else json.WriteRawValue("{}"u8);
-                json.WriteEndObject();
+                if (IsOther(field)) field.WriteTo(json);
             }
 
-            json.WriteEndArray();
+            json.WriteEndObject();
         });
-    }
-
-    /// <summary>OpenAI gives arguments as JSON in a string, others as the object itself.</summary>
-    private static void WriteArguments(Utf8JsonWriter json, JsonElement arguments)
-    {
-        if (arguments.ValueKind == JsonValueKind.String)
-        {
-            try
-            {
-                using var parsed = JsonDocument.Parse(arguments.GetString()!);
-                parsed.RootElement.WriteTo(json);
-                return;
-            }
-            catch (JsonException)
-            {
-                // A string that is no JSON is an argument by itself.
-            }
-        }
-
-        arguments.WriteTo(json);
     }
 }

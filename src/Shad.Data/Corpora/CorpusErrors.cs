@@ -58,7 +58,7 @@ internal static class CorpusErrors
 
     internal static ShadException UnknownFormat(RowSource source, IEnumerable<string> fields) => new(
         "corpus.unknown_format", $"The row's fields ({List(fields)}) are those of no known format", where: source.ToString(),
-        expected: "messages; conversations; prompt and response or completion; instruction and output; or input_ids and labels");
+        expected: "messages; conversations; query and answers; prompt and response or completion; instruction and output; or input_ids and labels");
 
     internal static ShadException UnknownRole(RowSource source, string field, string found, string known) => new(
         "corpus.unknown_role", $"The role '{field}' is {found}", where: source.ToString(), expected: known);
@@ -92,6 +92,10 @@ internal static class CorpusErrors
     internal static ShadException SpanOutside(RowSource source, string field, int start, int end, int length) => new(
         "corpus.bad_span", $"{field} is [{start},{end}) in a content of {length} UTF-16 units", where: source.ToString(),
         expected: "0 ≤ start < end ≤ length");
+
+    internal static ShadException NoFiles(string name) => new(
+        "corpus.no_files", "No corpus file is there", where: name, expected: $"files that end in {Files.InputFile.KnownEndings}",
+        mend: "Check the path, or the glob");
 
     internal static ShadException TooManyBadRows(int maximum, ShadException first) => new(
         "corpus.too_many_bad_rows", $"More than {maximum} rows are bad; the first is {first.Message}",

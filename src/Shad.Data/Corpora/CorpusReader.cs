@@ -14,12 +14,17 @@ namespace Shad.Data.Corpora;
 /// <item><description><c>input_ids</c>, <c>labels</c> (optionally <c>weight</c>, <c>role</c>): already tokenized, labels unshifted and −100 where
 /// no loss is taken.</description></item>
 /// <item><description><c>messages</c>: objects with <c>role</c> (<c>system</c> or <c>developer</c>, <c>user</c>, <c>assistant</c>, <c>tool</c> or
-/// <c>function</c>) and <c>content</c> (text). An assistant's <c>tool_calls</c> (OpenAI) are rendered behind its content, after a line end
-/// where that is not empty, as one line of compact JSON <c>[{"name":…,"arguments":…}]</c>: keys in this order, <c>arguments</c> given as JSON
-/// in a string taken apart, call ids left out since nothing decides them. Content may then be null.</description></item>
-/// <item><description><c>conversations</c> (ShareGPT): objects with <c>from</c> (<c>human</c>, <c>gpt</c>, <c>system</c>, <c>tool</c>, <c>observation</c>,
-/// <c>function_call</c> and the roles above) and <c>value</c>; <c>role</c> and <c>content</c> are taken as well.</description></item>
-/// <item><description><c>prompt</c> and <c>response</c> or <c>completion</c>: a user and an assistant turn.</description></item>
+/// <c>function</c>) and <c>content</c> (text, or a list of text parts, which are joined by line ends). An assistant's <c>tool_calls</c> (OpenAI; also
+/// as JSON in a string, or the older <c>function_call</c>) are written by the model's chat template; a layout writes them behind the content,
+/// after a line end where that is not empty, as one line of compact JSON <c>[{"name":…,"arguments":…}]</c>: keys in this order,
+/// <c>arguments</c> given as JSON in a string taken apart, call ids left out since nothing decides them. Content may then be null. Other
+/// fields (<c>name</c>, <c>tool_call_id</c>, <c>reasoning_content</c>, …) are passed on to the template.</description></item>
+/// <item><description><c>conversations</c> (ShareGPT, ToolBench): objects with <c>from</c> (<c>human</c>, <c>gpt</c>, <c>system</c>, <c>tool</c>,
+/// <c>observation</c>, <c>function_call</c> and the roles above) and <c>value</c>; <c>role</c> and <c>content</c> are taken as well. The value of a
+/// <c>function_call</c> that is a call, or a list of calls, as JSON is written by the template; a layout takes it as it stands.</description></item>
+/// <item><description><c>query</c> and <c>answers</c> (xLAM, APIGen): a user turn and a turn of calls; <c>answers</c> and <c>tools</c> may be lists or
+/// JSON in a string.</description></item>
+/// <item><description><c>prompt</c> and <c>response</c> or <c>completion</c>: a user and an assistant turn, or both lists of messages.</description></item>
 /// <item><description><c>instruction</c>, <c>output</c> and optionally <c>input</c> (Alpaca): the user turn is the instruction and, where the
 /// input is not empty, a blank line and the input.</description></item>
 /// </list>
@@ -54,7 +59,15 @@ public static class CorpusReader
             InputFile.CheckExists(path);
         }
 
+        RowSample? sample = null;
+        if (options.Sample is { } wanted)
+        {
+            sample = new RowSample(wanted, options.SampleSeed);
+            foreach (string path in paths) sample.AddRows(await JsonRowReader.CountAsync(path, cancellationToken).ConfigureAwait(false));
+        }
+
         var parser = new CorpusRowParser(options.VocabularySize);
+        long place = 0;
         var ids = new SampleIds();
         long good = 0;
         long bad = 0;
@@ -64,6 +77,7 @@ public static class CorpusReader
             using var rows = JsonRowReader.Open(path, CorpusRowParser.Columns);
             while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
             {
+                if (sample?.Holds(place++) == false) continue;
                 var source = new RowSource(path, rows.Number);
                 CorpusRow row;
                 try

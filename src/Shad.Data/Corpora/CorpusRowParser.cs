@@ -18,7 +18,7 @@ internal sealed class CorpusRowParser(int? vocabularySize)
     internal static IReadOnlySet<string> Columns { get; } = new HashSet<string>
     {
         "id", "input_ids", "labels", "weight", "role", "messages", "conversations", "prompt", "response", "completion",
-        "instruction", "input", "output", "tools", "system", "reasoning_spans",
+        "instruction", "input", "output", "query", "answers", "tools", "system", "reasoning_spans",
     };
 
     /// <exception cref="ShadException">The row is bad; the message says where and why.</exception>
@@ -70,12 +70,23 @@ internal sealed class CorpusRowParser(int? vocabularySize)
         bool indexed = false;
         if (Field(row, "messages") is { } list)
         {
-            messages = ConversationParser.Messages(list, source);
+            messages = ConversationParser.Messages(list, "messages", source);
             indexed = true;
         }
         else if (Field(row, "conversations") is { } conversation)
         {
             messages = ConversationParser.ShareGpt(conversation, source);
+            indexed = true;
+        }
+        else if (Field(row, "query") is not null && Field(row, "answers") is { } answers)
+        {
+            messages = [new(ChatRole.User, Text(row, "query", source)!), Answer(answers, source)];
+        }
+        else if (Field(row, "prompt") is { ValueKind: JsonValueKind.Array } turns)
+        {
+            string field = Field(row, "response") is not null ? "response" : "completion";
+            messages = ConversationParser.Messages(turns, "prompt", source);
+            messages.AddRange(Field(row, field) is { } completion ? ConversationParser.Messages(completion, field, source) : throw CorpusErrors.NoResponse(source));
             indexed = true;
         }
         else if (Field(row, "prompt") is not null)
@@ -107,6 +118,16 @@ internal sealed class CorpusRowParser(int? vocabularySize)
 
         CheckResponses(messages, tools, source);
         return new ConversationRow(Id(row, source), source, messages, tools) { KnownReasoning = spans };
+    }
+
+    /// <summary>xLAM's <c>answers</c>: calls, as a list or as JSON in a string; a string that is none is the answer itself.</summary>
+    private static ChatMessage Answer(JsonElement answers, RowSource source)
+    {
+        List<ToolCall>? calls = answers.ValueKind == JsonValueKind.String
+            ? ToolCallParser.InText(answers.GetString()!)
+            : ToolCallParser.OfList(answers, "answers", source);
+        if (calls is { Count: > 0 }) return new ChatMessage(ChatRole.Assistant, ToolCallParser.Written(null, calls)) { Text = null, ToolCalls = calls };
+        return new ChatMessage(ChatRole.Assistant, answers.ValueKind == JsonValueKind.String ? answers.GetString()! : "[]");
     }
 
     private static List<ChatMessage> Pair(string prompt, string? response, RowSource source)

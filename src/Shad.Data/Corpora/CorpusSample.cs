@@ -13,6 +13,10 @@ public sealed record TextSegment(string Text, bool IsResponse);
 /// <param name="Source">File and line or row, for messages: <c>corpus.jsonl:17</c>.</param>
 public sealed record TextSample(string Id, IReadOnlyList<TextSegment> Segments, string Source)
 {
+    /// <summary>True where the text is the whole sequence, the beginning-of-sequence token included where the model wants one, as a
+    /// model's own template writes it: no token is put before it.</summary>
+    public bool IsWholeSequence { get; init; }
+
     /// <summary>Spans of the concatenated text that are known to be reasoning (specific to the sample), UTF-16 units; null where
     /// the roles are not known. Read from the corpus field <c>reasoning_spans</c> of generated corpora.</summary>
     public IReadOnlyList<(int Start, int End)>? KnownReasoning { get; init; }

@@ -29,48 +29,54 @@ public sealed record EncoderOptions
 
     /// <summary>The model's vocabulary size, which every token id must be below; null takes the tokenizer's.</summary>
     public int? VocabularySize { get; init; }
+
+    /// <summary>Bad rows, those of the reading included, after which a row that cannot be written in the chat format ends the encoding with
+    /// an error; null accepts any number, as long as one row can be.</summary>
+    public int? MaximumBadRows { get; init; }
 }
 
 /// <summary>
-/// Turns rows into token sequences with targets: renders conversations by a layout, tokenizes every segment by itself, so that no token
-/// straddles the seam between prompt and response, and fits them into the context. Safe for use from several threads.
+/// Turns rows into token sequences with targets: renders conversations by a layout or a template, tokenizes every segment by itself, so that
+/// no token straddles the seam between prompt and response, and fits them into the context. Safe for use from several threads.
 /// </summary>
 /// <remarks>
 /// A truncated sample keeps its whole <see cref="EncodedSample.Text"/>; its offsets point into it. A token is known reasoning where
 /// any of its characters is; what the layout adds to a response (the end-of-turn marker) is boilerplate. Text that spells a special
-/// token becomes that token, in a layout's markers as in a message.
+/// token becomes that token, in a layout's markers as in a message. The beginning-of-sequence token is put before what a layout writes, where
+/// the tokenizer has one; a template writes it itself, or none, as in transformers. A row that a template refuses is counted as bad.
 /// </remarks>
 public sealed class SampleEncoder
 {
     private readonly ITextTokenizer? _tokenizer;
-    private readonly ChatLayout _layout;
+    private readonly IChatFormat _format;
     private readonly EncoderOptions _options;
     private readonly CorpusReport _report;
     private readonly string? _endOfSequence;
     private readonly int? _vocabularySize;
+    private ShadException? _firstRefusal;
 
     /// <summary>Creates an encoder.</summary>
     /// <param name="tokenizer">The model's tokenizer; null where every row is already tokenized.</param>
-    /// <param name="layout">How conversations become text.</param>
+    /// <param name="format">How conversations become text.</param>
     /// <param name="options">Context and policy.</param>
     /// <param name="report">Takes the counts.</param>
     /// <exception cref="ArgumentOutOfRangeException">The context is shorter than 2 tokens.</exception>
-    public SampleEncoder(ITextTokenizer? tokenizer, ChatLayout layout, EncoderOptions options, CorpusReport report)
+    public SampleEncoder(ITextTokenizer? tokenizer, IChatFormat format, EncoderOptions options, CorpusReport report)
     {
-        ArgumentNullException.ThrowIfNull(layout);
+        ArgumentNullException.ThrowIfNull(format);
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(report);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.ContextLength, 2);
         _tokenizer = tokenizer;
-        _layout = layout;
+        _format = format;
         _options = options;
         _report = report;
         _vocabularySize = options.VocabularySize ?? tokenizer?.VocabularySize;
         _endOfSequence = tokenizer?.EndOfSequenceId is { } end ? tokenizer.Decode([end]) : null;
     }
 
-    /// <summary>The token sequence of a row; null where it is skipped, which is counted.</summary>
-    /// <exception cref="ShadException">A text row without a tokenizer, or a token outside the vocabulary.</exception>
+    /// <summary>The token sequence of a row; null where it is skipped or cannot be written in the chat format, which is counted.</summary>
+    /// <exception cref="ShadException">A text row without a tokenizer, a token outside the vocabulary, or more bad rows than accepted.</exception>
     public EncodedSample? Encode(CorpusRow row)
     {
         ArgumentNullException.ThrowIfNull(row);
@@ -82,7 +88,7 @@ public sealed class SampleEncoder
                 return Fit(new EncodedSample(tokens, null, null, null) { KnownRoles = tokens.Roles }, row.Source.ToString());
             case ConversationRow conversation:
                 if (_tokenizer is null) throw CorpusErrors.TokenizerNeeded(row.Source.ToString());
-                return Encode(_layout.Render(conversation, _endOfSequence));
+                return Render(conversation) is { } sample ? Encode(sample) : null;
             default:
                 throw new ArgumentException($"{row.GetType().Name} is no kind of row this encoder knows.", nameof(row));
         }
@@ -118,6 +124,8 @@ public sealed class SampleEncoder
             {
                 if (await task.ConfigureAwait(false) is { } sample) yield return sample;
             }
+
+            if (_firstRefusal is { } refusal && _report is { Encoded: 0, Skipped: 0 }) throw refusal;
         }
         finally
         {
@@ -168,6 +176,23 @@ public sealed class SampleEncoder
         }
     }
 
+    /// <summary>The text of a conversation; null where the format refuses it, which is counted.</summary>
+    private TextSample? Render(ConversationRow conversation)
+    {
+        try
+        {
+            return _format.Render(conversation, _endOfSequence);
+        }
+        catch (ShadException e)
+        {
+            _report.AddBadRow(conversation.Source, e);
+            Interlocked.CompareExchange(ref _firstRefusal, e, null);
+            if (_options.MaximumBadRows is not { } maximum || _report.BadRows <= maximum) return null;
+            if (maximum == 0) throw;
+            throw CorpusErrors.TooManyBadRows(maximum, e);
+        }
+    }
+
     private EncodedSample Tokenize(TextSample sample)
     {
         if (_tokenizer is null) throw CorpusErrors.TokenizerNeeded(sample.Source);
@@ -175,7 +200,7 @@ public sealed class SampleEncoder
         var labels = new List<int>();
         var starts = new List<int>();
         var ends = new List<int>();
-        if (_tokenizer.BeginningOfSequenceId is { } beginning)
+        if (!sample.IsWholeSequence && _tokenizer.BeginningOfSequenceId is { } beginning)
         {
             ids.Add(beginning);
             labels.Add(TokenizedSample.IgnoredLabel);

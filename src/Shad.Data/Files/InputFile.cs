@@ -23,18 +23,10 @@ internal static class InputFile
     internal const string KnownEndings = ".jsonl, .ndjson or .json, each also with .gz or .zst, or .parquet";
 
     /// <exception cref="ShadException">The ending says no known format.</exception>
-    internal static InputFormat FormatOf(string path)
-    {
-        bool compressed = IsGzip(path) || IsZstandard(path);
-        string name = compressed ? Path.GetFileNameWithoutExtension(path) : path;
-        return Path.GetExtension(name).ToUpperInvariant() switch
-        {
-            ".JSONL" or ".NDJSON" => InputFormat.JsonLines,
-            ".JSON" => InputFormat.JsonArray,
-            ".PARQUET" when !compressed => InputFormat.Parquet,
-            _ => throw FileErrors.UnknownEnding(path, KnownEndings),
-        };
-    }
+    internal static InputFormat FormatOf(string path) => FindFormat(path) ?? throw FileErrors.UnknownEnding(path, KnownEndings);
+
+    /// <summary>True where the ending says a known format.</summary>
+    internal static bool IsKnown(string path) => FindFormat(path) is not null;
 
     /// <summary>Throws where the file is not there.</summary>
     /// <exception cref="ShadException">There is no such file, or it is a folder.</exception>
@@ -78,6 +70,19 @@ internal static class InputFile
         IOException or UnauthorizedAccessException => FileErrors.Unreadable(path, exception),
         _ => null,
     };
+
+    private static InputFormat? FindFormat(string path)
+    {
+        bool compressed = IsGzip(path) || IsZstandard(path);
+        string name = compressed ? Path.GetFileNameWithoutExtension(path) : path;
+        return Path.GetExtension(name).ToUpperInvariant() switch
+        {
+            ".JSONL" or ".NDJSON" => InputFormat.JsonLines,
+            ".JSON" => InputFormat.JsonArray,
+            ".PARQUET" when !compressed => InputFormat.Parquet,
+            _ => null,
+        };
+    }
 
     private static bool IsGzip(string path) => path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase);
 

@@ -32,6 +32,17 @@ internal abstract class JsonRowReader(string path) : IDisposable
         };
     }
 
+    /// <summary>The number of rows of a file.</summary>
+    /// <exception cref="ShadException">The file is missing, of unknown format, cannot be read or is damaged.</exception>
+    internal static async ValueTask<long> CountAsync(string path, CancellationToken cancellationToken)
+    {
+        if (InputFile.FormatOf(path) == InputFormat.Parquet) return ParquetRows.Count(path);
+        long count = 0;
+        using var rows = Open(path, new HashSet<string>());
+        while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false)) count++;
+        return count;
+    }
+
     /// <summary>Moves to the next row.</summary>
     /// <returns>False at the end of the file.</returns>
     /// <exception cref="ShadException">The file cannot be read or is damaged.</exception>

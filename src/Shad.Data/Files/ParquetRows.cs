@@ -51,6 +51,22 @@ internal sealed class ParquetRows : JsonRowReader
         }
     }
 
+    /// <summary>The number of rows of a file, from its metadata.</summary>
+    /// <exception cref="ShadException">The file cannot be read or is no Parquet file.</exception>
+    internal static long Count(string path)
+    {
+        InputFile.CheckExists(path);
+        try
+        {
+            using var file = new ParquetFileReader(path);
+            return file.FileMetaData.NumRows;
+        }
+        catch (ParquetException e)
+        {
+            throw FileErrors.Damaged(path, e);
+        }
+    }
+
     internal override async ValueTask<bool> ReadAsync(CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
