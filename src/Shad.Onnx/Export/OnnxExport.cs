@@ -32,15 +32,16 @@ public static class OnnxExport
         var files = WeightFiles.Resolve(model);
         if (!files.AreIn(model)) throw OnnxErrors.WeightsElsewhere(model.Path);
         var computeType = DecoderSession.ComputeTypeOn(ComputeDevice.Cpu, model);
+        var trunk = SharedTrunk.Of(model);
 
         WriteTogether(model.Path,
         [
-            (ScoringFile, Bytes(ScoringGraph.Build(model.Config, Weights))),
-            (GenerationFile, Bytes(GenerationGraph.Build(model.Config, Weights))),
+            (ScoringFile, Bytes(ScoringGraph.Build(trunk, Weights))),
+            (GenerationFile, Bytes(GenerationGraph.Build(trunk, Weights))),
             (GenAiFile, GenAiConfig.Create(model.Config, GenerationFile)),
         ]);
 
-        DecoderWeights Weights(GraphBuilder graph) => new(graph, model.Weights, files.LocationOf, computeType);
+        DecoderWeights Weights(GraphBuilder graph, int index) => new(graph, trunk, index, files.LocationOf, computeType);
 
         static byte[] Bytes(ModelProto graph) => graph.ToByteArray();
     }

@@ -10,6 +10,9 @@ namespace Shad.Onnx.Scoring;
 public readonly record struct ScoringProgress(
     long Samples, long Tokens, long Targets, long ComputedTokens, long PaddedTokens, TimeSpan Elapsed)
 {
+    /// <summary>Share of what went through the model that was padding.</summary>
+    public double Padding => ComputedTokens > 0 ? PaddedTokens / (double)(ComputedTokens + PaddedTokens) : 0;
+
     /// <summary>Tokens of the samples scored, per second.</summary>
     public double TokensPerSecond => Elapsed > TimeSpan.Zero ? Tokens / Elapsed.TotalSeconds : 0;
 }

@@ -8,6 +8,7 @@ using Shad.Models;
 using Shad.Models.Configuration;
 using Shad.Models.Weights;
 using Shad.Onnx.Export;
+using Shad.Onnx.Graphs;
 using Shad.Onnx.Protobuf;
 using Shad.Onnx.Scoring;
 using Shad.Onnx.Tests.Support;
@@ -65,7 +66,7 @@ internal sealed class OnnxExportTests
         var sample = TestSamples.Random(new SeededRandom(3), "sample", 30, model.Config.VocabularySize);
         using var session = ScoringSession.Open(model);
         using var written = ScoringSession.Wrap(
-            Onnx.Sessions.DecoderSession.LoadFile(Path.Combine(model.Path, "scoring.onnx"), new()), model);
+            Onnx.Sessions.DecoderSession.LoadFile(Path.Combine(model.Path, "scoring.onnx"), new()), SharedTrunk.Of(model));
         Assert.That(written.Score(sample), Is.EqualTo(session.Score(sample)));
     }
 
