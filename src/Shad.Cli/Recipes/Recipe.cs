@@ -66,8 +66,8 @@ public sealed record CorpusRecipe
 /// <summary>The settings a tune of any kind has.</summary>
 public abstract record TuningRecipe
 {
-    /// <summary>Tune only the last k layers; null tunes all.</summary>
-    public int? LastLayers { get; init; }
+    /// <summary>Tune only the last layers: a number, <c>quarter</c>, or <c>all</c> (every parameter).</summary>
+    public TunedLayers LastLayers { get; init; }
 
     /// <summary>Optimizer steps; null derives them from <see cref="Epochs"/>.</summary>
     public int? Steps { get; init; }

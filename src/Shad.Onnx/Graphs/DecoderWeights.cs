@@ -10,10 +10,10 @@ namespace Shad.Onnx.Graphs;
 /// <param name="builder">The graph.</param>
 /// <param name="trunk">The models and what they share.</param>
 /// <param name="model">The model among them.</param>
-/// <param name="locationOf">The name under which the graph finds a tensor's file, relative to its own folder.</param>
+/// <param name="placeOf">Where the graph finds a tensor.</param>
 /// <param name="computeType">Number format of the activations.</param>
 internal sealed class DecoderWeights(
-    GraphBuilder builder, SharedTrunk trunk, int model, Func<TensorEntry, string> locationOf, DataType computeType)
+    GraphBuilder builder, SharedTrunk trunk, int model, Func<TensorEntry, TensorPlace> placeOf, DataType computeType)
 {
     /// <summary>Number format of the activations.</summary>
     public DataType ComputeType => computeType;
@@ -45,8 +45,9 @@ internal sealed class DecoderWeights(
         int owner = trunk.OwnerOf(model, name);
         var entry = trunk.EntryOf(model, name);
         type = TypeOf(entry.Dtype);
+        var place = placeOf(entry);
         return builder.External(
-            DecoderBody.PathOf(owner) + name, type, entry.Shape, locationOf(entry), entry.Offset, entry.ByteLength);
+            DecoderBody.PathOf(owner) + name, type, entry.Shape, place.Location, place.Offset, entry.ByteLength);
     }
 
     private static DataType TypeOf(TensorDtype dtype) => dtype switch
@@ -57,3 +58,8 @@ internal sealed class DecoderWeights(
         _ => throw new ArgumentOutOfRangeException(nameof(dtype), dtype, "Not a number format of weights."),
     };
 }
+
+/// <summary>Where a graph finds the bytes of a tensor.</summary>
+/// <param name="Location">The file, relative to the graph's folder.</param>
+/// <param name="Offset">First byte in it.</param>
+internal readonly record struct TensorPlace(string Location, long Offset);

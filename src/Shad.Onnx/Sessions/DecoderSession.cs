@@ -26,7 +26,7 @@ internal static class DecoderSession
         using var options = Options(settings, out device);
         var files = WeightFiles.Resolve(trunk.Models);
         var computeType = ComputeTypeOn(device, trunk.Models[0]);
-        var graph = build((builder, model) => new DecoderWeights(builder, trunk, model, files.LocationOf, computeType));
+        var graph = build((builder, model) => new DecoderWeights(builder, trunk, model, files.PlaceOf, computeType));
         options.AddSessionConfigEntry(ExternalDataFolder, files.Folder);
         try
         {

@@ -1,5 +1,6 @@
 using Shad.Models;
 using Shad.Models.Weights;
+using Shad.Onnx.Graphs;
 
 namespace Shad.Onnx.Sessions;
 
@@ -11,8 +12,8 @@ namespace Shad.Onnx.Sessions;
 /// <param name="Locations">Path of each file of <see cref="TensorEntry.File"/> relative to <paramref name="Folder"/>.</param>
 internal sealed record WeightFiles(string Folder, IReadOnlyDictionary<string, string> Locations)
 {
-    /// <summary>The name of a tensor's file for the graph.</summary>
-    public string LocationOf(TensorEntry entry) => Locations[entry.File];
+    /// <summary>Where the graph finds a tensor.</summary>
+    public TensorPlace PlaceOf(TensorEntry entry) => new(Locations[entry.File], entry.Offset);
 
     /// <summary>The weight files of models with links resolved.</summary>
     /// <exception cref="Core.Errors.ShadException">They share no folder, as files on different drives.</exception>

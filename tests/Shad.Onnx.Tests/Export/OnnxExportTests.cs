@@ -35,6 +35,32 @@ internal sealed class OnnxExportTests
     }
 
     [Test]
+    public void An_export_of_a_model_stored_as_changes_stands_by_itself()
+    {
+        using var folder = new TemporaryFolder();
+        using var model = TestModels.Create(folder, TestModels.Kinds["qwen2"], TensorDtype.BFloat16);
+        using var changed = TestModels.Changed(folder, model, firstTuned: 2);
+        var written = OnnxExport.Write(changed);
+        Assert.That(written.Select(Path.GetFileName), Is.EquivalentTo((string[])[.. Files, "onnx_base.weights"]));
+        OnnxExport.Check(changed);
+
+        var sample = TestSamples.Random(new SeededRandom(3), "sample", 30, model.Config.VocabularySize);
+        float[] expected;
+        using (var session = ScoringSession.Open(changed)) expected = session.Score(sample);
+        Directory.Move(model.Path, model.Path + ".away");
+        using (var exported = ScoringSession.Wrap(
+            Onnx.Sessions.DecoderSession.LoadFile(Path.Combine(changed.Path, "scoring.onnx"), new()), SharedTrunk.Of(changed)))
+        {
+            Assert.That(exported.Score(sample), Is.EqualTo(expected));
+        }
+
+        OnnxExport.Remove(changed);
+        Assert.That(
+            Directory.GetFiles(changed.Path).Select(Path.GetFileName),
+            Is.EquivalentTo(new[] { "config.json", BaseReference.FileName, BaseReference.ChangesFileName }));
+    }
+
+    [Test]
     public void An_export_takes_kilobytes_and_copies_no_weights()
     {
         using var folder = new TemporaryFolder();

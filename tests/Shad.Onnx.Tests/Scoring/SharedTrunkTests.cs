@@ -70,6 +70,19 @@ internal sealed class SharedTrunkTests
         AssertAsSeparate([model, probe], sharedLayers: 2);
     }
 
+    [TestCase(TensorDtype.Float32)]
+    [TestCase(TensorDtype.BFloat16)]
+    public void Models_stored_as_changes_score_as_if_stored_whole(TensorDtype dtype)
+    {
+        using var folder = new TemporaryFolder();
+        using var model = TestModels.Create(folder, TestModels.Kinds["qwen2"], dtype);
+        using var whole = TestModels.Tuned(folder, model, firstTuned: 1, seed: 2);
+        using var probe = TestModels.Changed(folder, model, firstTuned: 1, seed: 2);
+        using var control = TestModels.Changed(folder, model, firstTuned: 2, seed: 3);
+        AssertAsSeparate([model, probe, control], sharedLayers: 1);
+        AssertAsSeparate([probe, whole], sharedLayers: 3);
+    }
+
     [Test]
     public void A_model_beside_itself_is_computed_once()
     {
@@ -153,7 +166,7 @@ internal sealed class SharedTrunkTests
         var files = WeightFiles.Resolve(trunk.Models);
         return ScoringGraph.Build(
             trunk,
-            (graph, model) => new DecoderWeights(graph, trunk, model, files.LocationOf, TensorProto.Types.DataType.Float));
+            (graph, model) => new DecoderWeights(graph, trunk, model, files.PlaceOf, TensorProto.Types.DataType.Float));
     }
 
     private static int Count(ModelProto graph, string operation) => graph.Graph.Node.Count(node => node.OpType == operation);

@@ -89,19 +89,30 @@ internal static class TestModels
         TemporaryFolder folder, ModelFolder model, int firstTuned, TensorDtype dtype = TensorDtype.Float32, ulong seed = 2)
     {
         string path = Path.Combine(folder.Path, $"tuned-{Guid.NewGuid():N}");
+        ModelFolderWriter.Write(path, model.Config, Moved(model, firstTuned, dtype, seed).Select(static tensor => tensor.Tensor), dtype);
+        return ModelFolder.Open(path);
+    }
+
+    /// <summary>The same model as <see cref="Tuned"/> in float32, stored as what it changes.</summary>
+    public static ModelFolder Changed(TemporaryFolder folder, ModelFolder model, int firstTuned, ulong seed = 2)
+    {
+        string path = Path.Combine(folder.Path, $"changed-{Guid.NewGuid():N}");
+        ModelFolderWriter.WriteChanges(
+            path, model,
+            Moved(model, firstTuned, TensorDtype.Float32, seed).Where(static tensor => tensor.IsTuned).Select(static tensor => tensor.Tensor));
+        return ModelFolder.Open(path);
+    }
+
+    private static List<(TensorToWrite Tensor, bool IsTuned)> Moved(ModelFolder model, int firstTuned, TensorDtype dtype, ulong seed)
+    {
         var random = new SeededRandom(seed);
-        var tensors = TensorLayout.Expected(model.Config).Select(tensor =>
+        return [.. TensorLayout.Expected(model.Config).Select(tensor =>
         {
             float[] values = model.Weights.ReadFloat32(tensor.Name);
-            if (IsTuned(tensor.Name))
-            {
-                for (int i = 0; i < values.Length; i++) values[i] += (float)(0.02 * random.NextGaussian());
-            }
-
-            return TensorToWrite.FromFloat32(tensor.Name, dtype, tensor.Shape, () => values);
-        });
-        ModelFolderWriter.Write(path, model.Config, tensors, dtype);
-        return ModelFolder.Open(path);
+            bool isTuned = IsTuned(tensor.Name);
+            for (int i = 0; isTuned && i < values.Length; i++) values[i] += (float)(0.02 * random.NextGaussian());
+            return (TensorToWrite.FromFloat32(tensor.Name, dtype, tensor.Shape, () => values), isTuned);
+        })];
 
         bool IsTuned(string name) => firstTuned < 0 || name is TensorNames.FinalNorm or TensorNames.Head
             || Enumerable.Range(firstTuned, model.Config.LayerCount - firstTuned)
