@@ -23,7 +23,7 @@ internal static class OnnxErrors
 
     public static ShadException Incomputable(string where, Exception inner) => new(
         "onnx.failed", $"ONNX Runtime failed: {inner.Message}", where,
-        mend: "Where memory ran out, lower the tokens per batch", inner: inner);
+        mend: "Where memory ran out, free some, or leave out the longest samples", inner: inner);
 
     public static ShadException IdOutsideVocabulary(string sample, int token, int id, int vocabularySize) => new(
         "scoring.id_outside_vocabulary", $"Token id {id} is outside the vocabulary", $"sample '{sample}', token {token}",

@@ -86,6 +86,11 @@ internal sealed class ScoreOptionGroup
         $"Most padded tokens in one forward pass; bounds memory, changes no loss. Default: {new ScoreRecipe().TokensPerBatch}.",
         1, int.MaxValue);
 
+    private readonly Option<int?> _memory = BoundedOption.Of(
+        "--memory",
+        "Memory in MB that a forward pass may take beside the weights; batches are cut to keep to it. Default: bounded by --tokens-per-batch only.",
+        RecipeDefaults.LeastMemoryMb, int.MaxValue);
+
     private readonly Option<string> _device = new("--device")
     {
         Description = "Where ONNX Runtime computes; auto takes CUDA where there is one.",
@@ -97,6 +102,7 @@ internal sealed class ScoreOptionGroup
     {
         _device.AcceptOnlyFromAmong([.. RecipeDefaults.Devices]);
         command.Options.Add(_tokensPerBatch);
+        command.Options.Add(_memory);
         command.Options.Add(_device);
     }
 
@@ -106,6 +112,7 @@ internal sealed class ScoreOptionGroup
         return defaults with
         {
             TokensPerBatch = parse.GetValue(_tokensPerBatch) ?? defaults.TokensPerBatch,
+            MemoryMb = parse.GetValue(_memory),
             Device = parse.GetRequiredValue(_device),
         };
     }

@@ -73,6 +73,7 @@ internal static class ScoreCommand
                 }
 
                 CorpusEncoding.Warn(report, context);
+                scorer.Warn(context);
                 if (samples == 0) throw CommandErrors.NothingEncoded(corpusRecipe.Files);
                 writer.Complete();
                 double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
@@ -91,6 +92,7 @@ internal static class ScoreCommand
                         ["models"] = scorer.ModelCount,
                         ["shared_layers"] = scorer.SharedLayers,
                         ["padding"] = Math.Round(scorer.Progress.Padding, 4),
+                        ["split_batches"] = scorer.Progress.Splits,
                     },
                     console => Lines.Write(
                         console,

@@ -1,4 +1,5 @@
 using Shad.Core.Tuning;
+using Shad.Onnx.Scoring;
 
 namespace Shad.Cli.Recipes;
 
@@ -123,6 +124,10 @@ public sealed record ScoreRecipe
     /// <summary>Most padded tokens in one forward pass; bounds memory, changes no loss.</summary>
     public int TokensPerBatch { get; init; } = 8192;
 
+    /// <summary>Memory a forward pass may take beside the weights, in MB (2^20 bytes); null bounds it by <see cref="TokensPerBatch"/>
+    /// only.</summary>
+    public int? MemoryMb { get; init; }
+
     /// <summary>Where ONNX Runtime computes: <c>auto</c>, <c>cpu</c> or <c>cuda</c>.</summary>
     public string Device { get; init; } = "auto";
 
@@ -186,6 +191,9 @@ public static class RecipeDefaults
 {
     /// <summary>The chat layout for models without a template of their own.</summary>
     public const string Layout = "plain";
+
+    /// <summary>Least memory of a forward pass, in MB.</summary>
+    public const int LeastMemoryMb = (int)(ScoringOptions.LeastMemory >> 20);
 
     /// <summary>Number formats of weights.</summary>
     public static readonly IReadOnlyList<string> Dtypes = ["float32", "bfloat16", "float16"];

@@ -164,6 +164,7 @@ public static class RecipeReader
         var score = new ScoreRecipe
         {
             TokensPerBatch = section.Integer("tokens_per_batch", defaults.TokensPerBatch, 1),
+            MemoryMb = section.OptionalInteger("memory_mb", RecipeDefaults.LeastMemoryMb),
             Device = section.Choice("device", defaults.Device, RecipeDefaults.Devices.ToDictionary(device => device)),
             SamplesPerShard = section.Integer("samples_per_shard", defaults.SamplesPerShard, 1),
         };

@@ -7,7 +7,7 @@ namespace Shad.Cli.Recipes;
 /// <summary>Which layers a tune changes: all parameters, or the last layers only. Written <c>all</c> (or nothing), <c>quarter</c>, or a
 /// number.</summary>
 /// <remarks>With the last layers go the last norm and an untied head; the embedding, and with it a tied head, stays as it is.</remarks>
-[JsonConverter(typeof(Converter))]
+[JsonConverter(typeof(TunedLayersConverter))]
 public readonly record struct TunedLayers
 {
     private const int QuarterMark = -1;
@@ -62,24 +62,33 @@ public readonly record struct TunedLayers
         QuarterMark => "quarter",
         _ => _count.ToString(CultureInfo.InvariantCulture),
     };
+}
 
-    private sealed class Converter : JsonConverter<TunedLayers>
+/// <summary>JSON of <see cref="TunedLayers"/>: null for all, a text or a number.</summary>
+public sealed class TunedLayersConverter : JsonConverter<TunedLayers>
+{
+    /// <inheritdoc/>
+    public override bool HandleNull => true;
+
+    /// <inheritdoc/>
+    public override TunedLayers Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
-        public override bool HandleNull => true;
-
-        public override TunedLayers Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.TokenType switch
+        TunedLayers? layers = reader.TokenType switch
         {
-            JsonTokenType.Null => All,
-            JsonTokenType.Number when reader.GetInt32() is > 0 and var count => Last(count),
-            JsonTokenType.String when Parse(reader.GetString()!) is { } layers => layers,
-            _ => throw new JsonException($"Expected {Expected}."),
+            JsonTokenType.Null => TunedLayers.All,
+            JsonTokenType.Number => TunedLayers.Parse(reader.GetInt32().ToString(CultureInfo.InvariantCulture)),
+            JsonTokenType.String => TunedLayers.Parse(reader.GetString()!),
+            _ => null,
         };
+        return layers ?? throw new JsonException($"Expected {TunedLayers.Expected}.");
+    }
 
-        public override void Write(Utf8JsonWriter writer, TunedLayers value, JsonSerializerOptions options)
-        {
-            if (value == All) writer.WriteNullValue();
-            else if (value == Quarter) writer.WriteStringValue(value.ToString());
-            else writer.WriteNumberValue(value._count);
-        }
+    /// <inheritdoc/>
+    public override void Write(Utf8JsonWriter writer, TunedLayers value, JsonSerializerOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        if (value == TunedLayers.All) writer.WriteNullValue();
+        else if (value == TunedLayers.Quarter) writer.WriteStringValue(value.ToString());
+        else writer.WriteNumberValue(int.Parse(value.ToString(), CultureInfo.InvariantCulture));
     }
 }

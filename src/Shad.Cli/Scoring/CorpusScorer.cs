@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Shad.Cli.Recipes;
+using Shad.Cli.Runs;
 using Shad.Core.Errors;
 using Shad.Core.Samples;
 using Shad.Data.Annotations;
@@ -106,6 +107,17 @@ public sealed class CorpusScorer : IDisposable
         if (read != written) throw ScoringErrors.CountDiffers(_models, read, written);
     }
 
+    /// <summary>Tells where memory ran out in the last scoring.</summary>
+    public void Warn(WorkContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        if (Progress.Splits == 0) return;
+        context.Warn(
+            "score.out_of_memory",
+            $"Memory did not hold {Progress.Splits:N0} batches; they were halved. Fewer tokens per batch, or a bound on memory, avoids it",
+            Progress.Splits);
+    }
+
     /// <summary>The options that a recipe means.</summary>
     public static ScoringOptions OptionsOf(ScoreRecipe recipe)
     {
@@ -114,6 +126,7 @@ public sealed class CorpusScorer : IDisposable
         {
             TokensPerBatch = recipe.TokensPerBatch,
             Window = recipe.SamplesPerShard,
+            Memory = recipe.MemoryMb is { } megabytes ? (long)megabytes << 20 : null,
             Device = recipe.Device switch
             {
                 "cpu" => ComputeDevice.Cpu,

@@ -84,6 +84,7 @@ public sealed class ScoreStage(Recipe recipe) : Stage
             writer?.Dispose();
         }
 
+        scorer.Warn(context);
         return new StageOutcome
         {
             Summary = string.Create(

@@ -21,7 +21,8 @@ namespace Shad.Onnx.Scoring;
 public sealed class ScoringSession : IDisposable
 {
     private readonly BatchScorer _scorer;
-    private readonly ScoringOptions _options;
+    private readonly int _window;
+    private readonly int _tokensPerBatch;
     private readonly int _contextLength;
     private readonly int _vocabularySize;
 
@@ -30,7 +31,8 @@ public sealed class ScoringSession : IDisposable
         Device = device;
         SharedLayers = trunk.SharedLayers;
         ModelCount = trunk.ModelCount;
-        _options = options;
+        _window = options.Window;
+        _tokensPerBatch = MemoryPlan.Of(options, trunk).TokensPerBatch;
         _scorer = new BatchScorer(session, [.. trunk.Models.Select(static model => model.Path)]);
         _contextLength = trunk.Models.Min(static model => model.Config.ContextLength);
         _vocabularySize = trunk.Models.Min(static model => model.Config.VocabularySize);
@@ -64,7 +66,9 @@ public sealed class ScoringSession : IDisposable
         options ??= new ScoringOptions();
         options.Validate();
         var trunk = SharedTrunk.Of(models);
-        var session = DecoderSession.Load(trunk, options, weightsOf => ScoringGraph.Build(trunk, weightsOf), out var device);
+        int headRows = MemoryPlan.Of(options, trunk).HeadRows;
+        var session = DecoderSession.Load(
+            trunk, options, weightsOf => ScoringGraph.Build(trunk, weightsOf, headRows), out var device);
         return new ScoringSession(session, options, trunk, device);
     }
 
@@ -132,7 +136,7 @@ public sealed class ScoringSession : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _scorer.Dispose();
 
-    private BoundedChannelOptions Bounded() => new(_options.Window) { SingleReader = true, SingleWriter = true };
+    private BoundedChannelOptions Bounded() => new(_window) { SingleReader = true, SingleWriter = true };
 
     private async Task ReadAsync<T>(
         IAsyncEnumerable<T> items, Func<T, TokenizedSample> sampleOf, ChannelWriter<(T, TokenizedSample)> writer,
@@ -163,8 +167,8 @@ public sealed class ScoringSession : IDisposable
         {
             using var run = new RunOptions();
             await using var terminate = cancellationToken.Register(() => run.Terminate = true).ConfigureAwait(false);
-            var tally = new Tally(progress);
-            var window = new List<(T Item, TokenizedSample Sample)>(_options.Window);
+            var tally = new Tally(progress, _scorer);
+            var window = new List<(T Item, TokenizedSample Sample)>(_window);
             Exception? ended = null;
             while (ended is null)
             {
@@ -172,7 +176,7 @@ public sealed class ScoringSession : IDisposable
                 float[][][] losses = [.. window.Select(entry => NoLosses(entry.Sample))];
                 int[] lengths = [.. window.Select(static entry => BatchScorer.ComputedLength(entry.Sample))];
                 tally.AddUnscored(window.Where((_, i) => lengths[i] == 0).Select(static entry => entry.Sample));
-                foreach (int[] batch in BatchPlan.Cut(lengths, _options.TokensPerBatch))
+                foreach (int[] batch in BatchPlan.Cut(lengths, () => Math.Min(_tokensPerBatch, _scorer.TokensThatFit)))
                 {
                     TokenizedSample[] samples = [.. batch.Select(i => window[i].Sample)];
                     _scorer.Score(samples, [.. batch.Select(i => losses[i])], run, cancellationToken);
@@ -199,10 +203,10 @@ public sealed class ScoringSession : IDisposable
     {
         try
         {
-            while (window.Count < _options.Window)
+            while (window.Count < _window)
             {
                 if (!await reader.WaitToReadAsync(cancellationToken).ConfigureAwait(false)) return EndOfItems;
-                while (window.Count < _options.Window && reader.TryRead(out var entry)) window.Add(entry);
+                while (window.Count < _window && reader.TryRead(out var entry)) window.Add(entry);
             }
 
             return null;
@@ -233,8 +237,9 @@ public sealed class ScoringSession : IDisposable
     }
 
     /// <summary>Counts what was scored and tells it.</summary>
-    private sealed class Tally(IProgress<ScoringProgress>? progress)
+    private sealed class Tally(IProgress<ScoringProgress>? progress, BatchScorer scorer)
     {
+        private readonly int _splitsBefore = scorer.Splits;
         private readonly Stopwatch _watch = Stopwatch.StartNew();
         private ScoringProgress _total;
 
@@ -254,6 +259,7 @@ public sealed class ScoringSession : IDisposable
                 Targets = _total.Targets + samples.Sum(static sample => (long)sample.TargetCount),
                 ComputedTokens = _total.ComputedTokens + computed,
                 PaddedTokens = _total.PaddedTokens + (long)samples.Length * samples.Max(BatchScorer.ComputedLength) - computed,
+                Splits = scorer.Splits - _splitsBefore,
                 Elapsed = _watch.Elapsed,
             };
             progress?.Report(_total);

@@ -65,7 +65,7 @@ public sealed class RecipeReaderTests
               precision: bfloat16
               save_dtype: null
               checkpoint_every: 0
-            score: {tokens_per_batch: 100, device: cpu, samples_per_shard: 10}
+            score: {tokens_per_batch: 100, memory_mb: 64, device: cpu, samples_per_shard: 10}
             rule: {kind: paper, margin: 0.2}
             tune: {arms: [rft], temperature: 0.5, epochs: 2, evaluate_every: 10, save_dtype: float16}
             """);
@@ -84,7 +84,7 @@ public sealed class RecipeReaderTests
                 Fraction = 0.05, MinimumSamples = 20, LastLayers = TunedLayers.Last(2), Steps = 30, Epochs = 3, LearningRate = 1e-3, SamplesPerStep = 4,
                 TokensPerBatch = 1000, Precision = TunePrecision.BFloat16, SaveDtype = null, CheckpointEvery = 0,
             }));
-            Assert.That(recipe.Score, Is.EqualTo(new ScoreRecipe { TokensPerBatch = 100, Device = "cpu", SamplesPerShard = 10 }));
+            Assert.That(recipe.Score, Is.EqualTo(new ScoreRecipe { TokensPerBatch = 100, MemoryMb = 64, Device = "cpu", SamplesPerShard = 10 }));
             Assert.That(recipe.Rule, Is.EqualTo(new RuleRecipe { Kind = RuleKind.Paper, Margin = 0.2 }));
             Assert.That(recipe.Tune, Is.EqualTo(new TuneRecipe
             {
@@ -166,6 +166,7 @@ public sealed class RecipeReaderTests
     [TestCase("tune: {precision: fp8}", "'tune.precision' is 'fp8'; expected one of float32, bfloat16")]
     [TestCase("tune: {save_dtype: int4}", "'tune.save_dtype' is 'int4'; expected one of float32, bfloat16, float16")]
     [TestCase("tune: {learning_rate: .nan}", "'tune.learning_rate' is '.nan'; expected a number")]
+    [TestCase("score: {memory_mb: 15}", "'score.memory_mb' is 15; expected at least 16")]
     [TestCase("score: {device: tpu}", "'score.device' is 'tpu'; expected one of auto, cpu, cuda")]
     public void A_wrong_value_is_named_with_what_was_expected(string line, string expected) => Assert.That(
         Assert.Throws<ShadException>(() => Read("model: {path: model}\ncorpus: {files: data.jsonl}\n", line))!.Message,

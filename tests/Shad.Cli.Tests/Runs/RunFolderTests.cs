@@ -1,4 +1,5 @@
 using Shad.Cli.Runs;
+using Shad.Cli.Tests.Commands;
 using Shad.Core.Errors;
 using Shad.Models;
 using Shad.Models.Weights;

@@ -1,3 +1,4 @@
+using Shad.Core.Errors;
 using Shad.Core.Randomness;
 using Shad.Core.Samples;
 using Shad.Models;
@@ -124,6 +125,19 @@ internal sealed class SharedTrunkTests
             TensorDtype.Float32);
         using var untied = ModelFolder.Open(path);
         AssertAsSeparate([model, untied], sharedLayers: 3);
+    }
+
+    [Test]
+    public void The_weights_of_models_are_found_from_the_deepest_folder_above_them()
+    {
+        char slash = Path.DirectorySeparatorChar;
+        string Under(params string[] parts) => Path.GetFullPath(slash + Path.Combine(parts));
+        Assert.That(WeightFiles.CommonFolder([Under("a", "b", "c", "x"), Under("a", "b", "d", "y")]), Is.EqualTo(Under("a", "b")));
+        Assert.That(WeightFiles.CommonFolder([Under("a", "bc", "x"), Under("a", "b", "y")]), Is.EqualTo(Under("a")));
+        Assert.That(WeightFiles.CommonFolder([Under("a", "x"), Under("b", "y")]), Is.EqualTo(Under()));
+        var error = Assert.Throws<ShadException>(() => WeightFiles.CommonFolder(["C:/a/x", "D:/b/y"]))!;
+        Assert.That(error.Code, Is.EqualTo("onnx.no_common_folder"));
+        Assert.That(error.Message, Does.Contain("C:/a/x").And.Contain("D:/b/y"));
     }
 
     [Test]
