@@ -17,9 +17,13 @@ internal static class OnnxErrors
         "onnx.not_loaded", $"ONNX Runtime cannot load the model: {inner.Message}", where,
         mend: "Check the model folder with 'shad doctor'; where memory ran out, use a smaller model", inner: inner);
 
+    public static ShadException NoCommonFolder(IReadOnlyList<string> files) => new(
+        "onnx.no_common_folder", "The weights of the models lie on different drives", string.Join(", ", files),
+        "one drive, since ONNX Runtime reads the weights of a graph from under one folder", "Copy the models to one drive");
+
     public static ShadException Incomputable(string where, Exception inner) => new(
         "onnx.failed", $"ONNX Runtime failed: {inner.Message}", where,
-        mend: "Where memory ran out, lower the tokens per batch", inner: inner);
+        mend: "Where memory ran out, free some, or leave out the longest samples", inner: inner);
 
     public static ShadException IdOutsideVocabulary(string sample, int token, int id, int vocabularySize) => new(
         "scoring.id_outside_vocabulary", $"Token id {id} is outside the vocabulary", $"sample '{sample}', token {token}",

@@ -22,7 +22,7 @@ internal sealed class SmallRun : IDisposable
             name: small
             model: {path: model}
             corpus: {files: corpus.jsonl, held_out: 0.2}
-            probe: {minimum_samples: 24, steps: 8, samples_per_step: 6, learning_rate: 0.01, checkpoint_every: 2}
+            probe: {last_layers: quarter, minimum_samples: 24, steps: 8, samples_per_step: 6, learning_rate: 0.01, checkpoint_every: 2}
             score: {samples_per_shard: 16, tokens_per_batch: 128, device: cpu}
             tune: {steps: 8, samples_per_step: 8, learning_rate: 0.01, checkpoint_every: 2}
             """);

@@ -228,6 +228,30 @@ public sealed class TuneCommandTests
     }
 
     [Test]
+    public void Changes_only_are_written_as_the_tuned_tensors_over_the_base_model()
+    {
+        var whole = Job(TinyModels.LlamaUntiedGrouped) with { LastLayers = 1 };
+        var changes = whole with { Output = _folder.File("changes"), ChangesOnly = true };
+        SidecarHarness.Tune(_folder, whole);
+        Assert.That(SidecarHarness.Tune(_folder, changes).ExitCode, Is.Zero);
+
+        using var expected = ModelFolder.Open(whole.Output);
+        using var written = ModelFolder.Open(changes.Output);
+        Assert.That(written.Weights.Base!.Folder, Is.EqualTo(whole.Model));
+        foreach (string name in expected.Weights.Tensors.Keys)
+            Assert.That(written.Weights.AsSpan(name).SequenceEqual(expected.Weights.AsSpan(name)), name);
+
+        string last = TensorNames.Layer(expected.Config.LayerCount - 1).Prefix + ".";
+        using var stored = SafetensorsFile.Open(Path.Combine(changes.Output, BaseReference.ChangesFileName));
+        Assert.That(stored.Tensors.Keys, Is.EquivalentTo(expected.Weights.Tensors.Keys.Where(
+            name => name.StartsWith(last, StringComparison.Ordinal) || name is TensorNames.FinalNorm or TensorNames.Head)));
+
+        // It is known as this job's output, and a tune may start from it.
+        Assert.That(SidecarHarness.Tune(_folder, changes).ExitCode, Is.Zero);
+        Assert.That(SidecarHarness.Tune(_folder, changes with { Model = changes.Output, Output = _folder.File("further") }).ExitCode, Is.Zero);
+    }
+
+    [Test]
     public void An_earlier_output_of_the_same_job_is_replaced_and_anything_else_is_not_touched()
     {
         var job = Job() with { Steps = 1 };

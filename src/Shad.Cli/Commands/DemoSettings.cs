@@ -18,7 +18,7 @@ internal sealed record DemoSettings
     /// <summary>How probe and control are tuned.</summary>
     public ProbeRecipe Probe { get; init; } = new()
     {
-        MinimumSamples = 500, LastLayers = null, Epochs = 2, LearningRate = 1e-3, SamplesPerStep = 8, Precision = TunePrecision.BFloat16,
+        MinimumSamples = 500, LastLayers = TunedLayers.All, Epochs = 2, LearningRate = 1e-3, SamplesPerStep = 8, Precision = TunePrecision.BFloat16,
         CheckpointEvery = 0,
     };
 

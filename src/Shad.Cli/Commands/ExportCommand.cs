@@ -16,7 +16,8 @@ internal static class ExportCommand
             "export",
             """
             Write the ONNX graphs of a model into its folder: one for scoring, and one for generation that onnxruntime-genai loads as
-            it is. The weights stay in model.safetensors, so this takes kilobytes. The graphs are loaded and checked by values.
+            it is. The weights stay in model.safetensors, so this takes kilobytes; only a model stored as changes gets a copy of its
+            base model's weights. The graphs are loaded and checked by values.
             """)
         {
             model,

@@ -94,6 +94,11 @@ internal sealed class ScoreOptionGroup
         $"Most padded tokens in one forward pass; bounds memory, changes no loss. Default: {new ScoreRecipe().TokensPerBatch}.",
         1, int.MaxValue);
 
+    private readonly Option<int?> _memory = BoundedOption.Of(
+        "--memory",
+        "Memory in MB that a forward pass may take beside the weights; batches are cut to keep to it. Default: bounded by --tokens-per-batch only.",
+        RecipeDefaults.LeastMemoryMb, int.MaxValue);
+
     private readonly Option<string> _device = new("--device")
     {
         Description = "Where ONNX Runtime computes; auto takes CUDA where there is one.",
@@ -105,6 +110,7 @@ internal sealed class ScoreOptionGroup
     {
         _device.AcceptOnlyFromAmong([.. RecipeDefaults.Devices]);
         command.Options.Add(_tokensPerBatch);
+        command.Options.Add(_memory);
         command.Options.Add(_device);
     }
 
@@ -114,6 +120,7 @@ internal sealed class ScoreOptionGroup
         return defaults with
         {
             TokensPerBatch = parse.GetValue(_tokensPerBatch) ?? defaults.TokensPerBatch,
+            MemoryMb = parse.GetValue(_memory),
             Device = parse.GetRequiredValue(_device),
         };
     }
@@ -126,9 +133,7 @@ internal sealed class TuningOptionGroup
     private readonly Option<double?> _epochs;
     private readonly Option<double?> _learningRate;
     private readonly Option<int?> _samplesPerStep;
-    private readonly Option<int?> _lastLayers = BoundedOption.Of(
-        "--last-layers", "Tune only the last N layers. Default: all parameters.", 1, int.MaxValue);
-
+    private readonly Option<TunedLayers?> _layers;
     private readonly Option<int?> _tokensPerBatch;
     private readonly Option<string?> _precision = new("--precision")
     {
@@ -138,6 +143,19 @@ internal sealed class TuningOptionGroup
 
     public TuningOptionGroup(Command command, TuningRecipe defaults)
     {
+        _layers = new Option<TunedLayers?>("--layers")
+        {
+            Description = "Tune only the last K layers, with the last norm and an untied head; 'quarter' is a quarter of them, at least "
+                + $"one, 'all' every parameter. Default: {defaults.LastLayers}.",
+            HelpName = "K",
+            CustomParser = static result =>
+            {
+                string text = result.Tokens[0].Value;
+                TunedLayers? layers = TunedLayers.Parse(text);
+                if (layers is null) result.AddError($"--layers is '{text}'; expected {TunedLayers.Expected}");
+                return layers;
+            },
+        };
         _epochs = BoundedOption.Of("--epochs", Text($"Passes over the data. Default: {defaults.Epochs}."), 0.0, 10_000, minimumExcluded: true);
         _learningRate = BoundedOption.Of(
             "--learning-rate", Text($"Peak learning rate of AdamW. Default: {defaults.LearningRate}."), 0.0, 1, minimumExcluded: true);
@@ -147,7 +165,7 @@ internal sealed class TuningOptionGroup
             "--tune-tokens-per-batch",
             Text($"Most padded tokens in one forward pass of the tune; bounds memory. Default: {defaults.TokensPerBatch}."), 1, int.MaxValue);
         _precision.AcceptOnlyFromAmong("float32", "bfloat16");
-        foreach (Option option in (Option[])[_steps, _epochs, _learningRate, _samplesPerStep, _lastLayers, _tokensPerBatch, _precision])
+        foreach (Option option in (Option[])[_steps, _epochs, _learningRate, _samplesPerStep, _layers, _tokensPerBatch, _precision])
             command.Options.Add(option);
     }
 
@@ -158,7 +176,7 @@ internal sealed class TuningOptionGroup
             Epochs = parse.GetValue(_epochs) ?? defaults.Epochs,
             LearningRate = parse.GetValue(_learningRate) ?? defaults.LearningRate,
             SamplesPerStep = parse.GetValue(_samplesPerStep) ?? defaults.SamplesPerStep,
-            LastLayers = parse.GetValue(_lastLayers) ?? defaults.LastLayers,
+            LastLayers = parse.GetValue(_layers) ?? defaults.LastLayers,
             TokensPerBatch = parse.GetValue(_tokensPerBatch) ?? defaults.TokensPerBatch,
             Precision = parse.GetValue(_precision) switch
             {

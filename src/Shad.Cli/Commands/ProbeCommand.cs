@@ -13,7 +13,7 @@ internal static class ProbeCommand
 {
     public static Command Create(CommandTerminal terminal)
     {
-        var defaults = new ProbeRecipe();
+        var defaults = new ProbeRecipe { LastLayers = TunedLayers.Quarter };
         Option<string> model = CommonOptions.Model();
         Option<string> output = CommonOptions.Output("Folder to write to; the models are probe/model and control/model in it.", "DIR");
         Option<ulong?> seed = CommonOptions.Seed();
@@ -25,7 +25,8 @@ internal static class ProbeCommand
             "probe",
             """
             Make the two models that classification compares: the probe, tuned for a short while on samples with another sample's
-            response, and its aligned control, tuned on the same samples as they are. Continues where it was interrupted.
+            response, and its aligned control, tuned on the same samples as they are. Continues where it was interrupted. Models tuned
+            in their last layers only are stored as what they change in the base model, and scored at little more than its cost.
             """)
         {
             model, output,

@@ -30,7 +30,8 @@ internal static class ScoreCommand
             """
             Score every response token of a corpus: its loss in nats, given all tokens before it. Streams: memory does not grow with
             the corpus. The output is an annotation file, one row a sample, lists aligned with input_ids, null where a token is no
-            response token.
+            response token. All models are scored in one pass, which computes once the layers that the probes have in common with the
+            model.
             """)
         {
             model, probes, output,
@@ -57,32 +58,22 @@ internal static class ScoreCommand
             {
                 long started = Stopwatch.GetTimestamp();
                 var report = new CorpusReport();
-                long samples = 0, tokens = 0, passed = 0;
-                using (ModelFolder folder = ModelFolder.Open(modelFolder))
-                using (CorpusScorer scorer = CorpusScorer.Open(
-                    recipe, modelFolder, probeFolders.ElementAtOrDefault(0), probeFolders.ElementAtOrDefault(1)))
+                long samples = 0, tokens = 0;
+                using ModelFolder folder = ModelFolder.Open(modelFolder);
+                using CorpusScorer scorer = CorpusScorer.Open(
+                    recipe, modelFolder, probeFolders.ElementAtOrDefault(0), probeFolders.ElementAtOrDefault(1));
+                IAsyncEnumerable<(EncodedSample Sample, AnnotationRow Row)> scored = scorer.ScoreAsync(
+                    CorpusEncoding.ReadAsync(corpusRecipe, folder, report, cancellationToken), AnnotationRowOf,
+                    state => context.Progress(state.Samples, corpusRecipe.Limit, "samples", state.TokensPerSecond), cancellationToken);
+                await foreach ((_, AnnotationRow row) in scored.ConfigureAwait(false))
                 {
-                    IAsyncEnumerable<List<EncodedSample>> shards = CorpusEncoding
-                        .ReadAsync(corpusRecipe, folder, report, cancellationToken)
-                        .InShardsOfAsync(recipe.SamplesPerShard, cancellationToken);
-                    await foreach (List<EncodedSample> shard in shards.ConfigureAwait(false))
-                    {
-                        AnnotationRow[] rows = await scorer.ScoreAsync(
-                            [.. shard.Select(sample => AnnotationRow.Of(sample))],
-                            count =>
-                            {
-                                passed += count;
-                                context.Progress(
-                                    samples, corpusRecipe.Limit, "samples", passed / Stopwatch.GetElapsedTime(started).TotalSeconds);
-                            },
-                            cancellationToken).ConfigureAwait(false);
-                        foreach (AnnotationRow row in rows) writer.Write(row);
-                        samples += rows.Length;
-                        tokens += rows.Sum(row => (long)row.InputIds.Length);
-                    }
+                    writer.Write(row);
+                    samples++;
+                    tokens += row.InputIds.Length;
                 }
 
                 CorpusEncoding.Warn(report, context);
+                scorer.Warn(context);
                 if (samples == 0) throw CommandErrors.NothingEncoded(corpusRecipe.Files);
                 writer.Complete();
                 double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
@@ -97,10 +88,18 @@ internal static class ScoreCommand
                         ["skipped"] = report.Skipped,
                         ["truncated"] = report.Truncated,
                         ["seconds"] = Math.Round(seconds, 3),
-                        ["tokens_per_second"] = Math.Round(passed / seconds, 1),
+                        ["tokens_per_second"] = Math.Round(tokens / seconds, 1),
+                        ["models"] = scorer.ModelCount,
+                        ["shared_layers"] = scorer.SharedLayers,
+                        ["padding"] = Math.Round(scorer.Progress.Padding, 4),
+                        ["split_batches"] = scorer.Progress.Splits,
                     },
-                    console => Lines.Write(console, $"{samples:N0} samples, {tokens:N0} tokens scored at {passed / seconds:N0} tokens/s: {file}"));
+                    console => Lines.Write(
+                        console,
+                        $"{samples:N0} samples, {tokens:N0} tokens scored at {tokens / seconds:N0} tokens/s, {scorer.Progress.Padding:P1} padding: {file}"));
             })).ConfigureAwait(false);
+
+            static AnnotationRow AnnotationRowOf(EncodedSample sample) => AnnotationRow.Of(sample);
         });
         return command;
     }

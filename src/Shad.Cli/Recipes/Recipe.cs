@@ -1,6 +1,7 @@
 using Shad.Core.Classification;
 using Shad.Core.Tuning;
 using Shad.Data.Chat;
+using Shad.Onnx.Scoring;
 
 namespace Shad.Cli.Recipes;
 
@@ -75,8 +76,8 @@ public sealed record CorpusRecipe
 /// <summary>The settings a tune of any kind has.</summary>
 public abstract record TuningRecipe
 {
-    /// <summary>Tune only the last k layers; null tunes all.</summary>
-    public int? LastLayers { get; init; }
+    /// <summary>Tune only the last layers: a number, <c>quarter</c>, or <c>all</c> (every parameter).</summary>
+    public TunedLayers LastLayers { get; init; }
 
     /// <summary>Optimizer steps; null derives them from <see cref="Epochs"/>.</summary>
     public int? Steps { get; init; }
@@ -131,6 +132,10 @@ public sealed record ScoreRecipe
 {
     /// <summary>Most padded tokens in one forward pass; bounds memory, changes no loss.</summary>
     public int TokensPerBatch { get; init; } = 8192;
+
+    /// <summary>Memory a forward pass may take beside the weights, in MB (2^20 bytes); null bounds it by <see cref="TokensPerBatch"/>
+    /// only.</summary>
+    public int? MemoryMb { get; init; }
 
     /// <summary>Where ONNX Runtime computes: <c>auto</c>, <c>cpu</c> or <c>cuda</c>.</summary>
     public string Device { get; init; } = "auto";
@@ -204,6 +209,9 @@ public static class RecipeDefaults
 
     /// <summary>Every name of a way to write conversations.</summary>
     public static readonly IReadOnlyList<string> Layouts = [Layout, TemplateLayout, .. ChatLayout.Names];
+
+    /// <summary>Least memory of a forward pass, in MB.</summary>
+    public const int LeastMemoryMb = (int)(ScoringOptions.LeastMemory >> 20);
 
     /// <summary>Number formats of weights.</summary>
     public static readonly IReadOnlyList<string> Dtypes = ["float32", "bfloat16", "float16"];

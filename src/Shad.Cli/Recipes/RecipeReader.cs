@@ -150,7 +150,7 @@ public static class RecipeReader
     private static T Tuning<T>(RecipeSection section, T defaults)
         where T : TuningRecipe => defaults with
         {
-            LastLayers = section.OptionalInteger("last_layers", 1),
+            LastLayers = section.Parsed("last_layers", defaults.LastLayers, TunedLayers.Parse, TunedLayers.Expected),
             Steps = section.OptionalInteger("steps", 1),
             Epochs = section.Real("epochs", defaults.Epochs, 0, 10_000, minimumExcluded: true),
             LearningRate = section.Real("learning_rate", defaults.LearningRate, 0, 1, minimumExcluded: true),
@@ -168,6 +168,7 @@ public static class RecipeReader
         var score = new ScoreRecipe
         {
             TokensPerBatch = section.Integer("tokens_per_batch", defaults.TokensPerBatch, 1),
+            MemoryMb = section.OptionalInteger("memory_mb", RecipeDefaults.LeastMemoryMb),
             Device = section.Choice("device", defaults.Device, RecipeDefaults.Devices.ToDictionary(device => device)),
             SamplesPerShard = section.Integer("samples_per_shard", defaults.SamplesPerShard, 1),
         };

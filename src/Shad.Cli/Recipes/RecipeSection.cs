@@ -143,6 +143,16 @@ internal sealed class RecipeSection(RecipeMistakes mistakes, YamlMappingNode? no
         return number ?? defaultValue;
     }
 
+    /// <summary>A value with a notation of its own; the default where absent or wrong.</summary>
+    public T Parsed<T>(string key, T defaultValue, Func<string, T?> parse, string expected)
+        where T : struct
+    {
+        if (Text(key) is not { } text) return defaultValue;
+        if (parse(text) is { } value) return value;
+        mistakes.Add(Take(key), $"'{PathOf(key)}' is '{text}'; expected {expected}");
+        return defaultValue;
+    }
+
     /// <summary>One of named values; the default where absent or wrong.</summary>
     public T Choice<T>(string key, T defaultValue, IReadOnlyDictionary<string, T> choices) =>
         Text(key) is { } text ? Choose(key, text, Take(key)!, choices, defaultValue) : defaultValue;

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Shad.Models.Weights;
 
 namespace Shad.Cli.Runs;
 
@@ -44,6 +45,8 @@ public sealed class ContentHashes
                 .Append(await OfFileAsync(file, cancellationToken).ConfigureAwait(false)).Append('\n');
         }
 
+        // What is stored as changes to a base model is decided by that model's content, not by where it lies.
+        if (BaseReference.In(path) is { } reference) content.Append("base\n").Append(reference.Sha256).Append('\n');
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(content.ToString())));
     }
 

@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using Shad.Cli.Recipes;
+using Shad.Cli.Runs;
 using Shad.Core.Errors;
 using Shad.Core.Samples;
 using Shad.Data.Annotations;
@@ -9,19 +11,31 @@ using Shad.Onnx.Sessions;
 namespace Shad.Cli.Scoring;
 
 /// <summary>
-/// Scores samples with the base model and, where given, the probe and its aligned control: one pass each over a shard of samples that
-/// is held in memory.
+/// Scores samples with the base model and, where given, the probe and its aligned control: all in one pass, which computes once what
+/// the models have in common. Streams: reading runs ahead of scoring, and scoring ahead of what the caller does with the rows.
 /// </summary>
 public sealed class CorpusScorer : IDisposable
 {
-    private readonly List<Scorer> _scorers = [];
+    private readonly ScoringSession _session;
+    private readonly string _models;
+    private readonly List<Func<AnnotationRow, float[], AnnotationRow>> _columns;
 
-    private CorpusScorer()
+    private CorpusScorer(
+        ScoringSession session, string models, List<Func<AnnotationRow, float[], AnnotationRow>> columns)
     {
+        _session = session;
+        _models = models;
+        _columns = columns;
     }
 
     /// <summary>Number of models.</summary>
-    public int ModelCount => _scorers.Count;
+    public int ModelCount => _session.ModelCount;
+
+    /// <summary>Leading layers that all models share and that are computed once.</summary>
+    public int SharedLayers => _session.SharedLayers;
+
+    /// <summary>How far the last scoring has come.</summary>
+    public ScoringProgress Progress { get; private set; }
 
     /// <summary>Loads the models.</summary>
     /// <param name="recipe">How to score.</param>
@@ -32,52 +46,76 @@ public sealed class CorpusScorer : IDisposable
     public static CorpusScorer Open(ScoreRecipe recipe, string baseModel, string? probe = null, string? control = null)
     {
         ArgumentNullException.ThrowIfNull(recipe);
-        var scorer = new CorpusScorer();
+        List<string> paths = [baseModel];
+        List<Func<AnnotationRow, float[], AnnotationRow>> columns = [static (row, losses) => row with { BaseLoss = losses }];
+        Add(probe, static (row, losses) => row with { ProbeLoss = losses });
+        Add(control, static (row, losses) => row with { ControlLoss = losses });
+        var models = new List<ModelFolder>();
         try
         {
-            scorer.Add(recipe, baseModel, static (row, losses) => row with { BaseLoss = losses });
-            if (probe is not null) scorer.Add(recipe, probe, static (row, losses) => row with { ProbeLoss = losses });
-            if (control is not null) scorer.Add(recipe, control, static (row, losses) => row with { ControlLoss = losses });
-            return scorer;
+            foreach (string path in paths) models.Add(ModelFolder.Open(path));
+            return new CorpusScorer(ScoringSession.Open(models, OptionsOf(recipe)), string.Join(", ", paths), columns);
         }
-        catch
+        finally
         {
-            scorer.Dispose();
-            throw;
+            foreach (ModelFolder model in models) model.Dispose();
+        }
+
+        void Add(string? path, Func<AnnotationRow, float[], AnnotationRow> put)
+        {
+            if (path is null) return;
+            paths.Add(path);
+            columns.Add(put);
         }
     }
 
-    /// <summary>Scores a shard with every model.</summary>
-    /// <param name="shard">The samples; those of the result are the same with their losses, in the same order.</param>
-    /// <param name="progress">Told the tokens that have passed through a model since the last call.</param>
+    /// <summary>Scores samples with every model.</summary>
+    /// <typeparam name="T">What the caller wants back beside the row.</typeparam>
+    /// <param name="items">The items; enumerated on another thread.</param>
+    /// <param name="rowOf">The sample of an item.</param>
+    /// <param name="progress">Told after every batch, by the scoring thread.</param>
     /// <param name="cancellationToken">Ends the scoring.</param>
+    /// <returns>The items in their order, each with its row and the losses in it.</returns>
     /// <exception cref="ShadException">A sample does not fit a model, or a loss is not finite.</exception>
-    public async Task<AnnotationRow[]> ScoreAsync(
-        IReadOnlyList<AnnotationRow> shard, Action<long>? progress, CancellationToken cancellationToken)
+    public async IAsyncEnumerable<(T Item, AnnotationRow Row)> ScoreAsync<T>(
+        IAsyncEnumerable<T> items, Func<T, AnnotationRow> rowOf, Action<ScoringProgress>? progress,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(shard);
-        AnnotationRow[] rows = [.. shard];
-        foreach (Scorer scorer in _scorers)
+        ArgumentNullException.ThrowIfNull(items);
+        ArgumentNullException.ThrowIfNull(rowOf);
+        long read = 0, written = 0;
+        var batches = new DirectProgress(state =>
         {
-            long told = 0;
-            var batches = new DirectProgress(state =>
+            Progress = state;
+            progress?.Invoke(state);
+        });
+        IAsyncEnumerable<ScoredSample<(T Item, AnnotationRow Row)>> scored = _session.ScoreAsync(
+            items.Select(item =>
             {
-                progress?.Invoke(state.Tokens - told);
-                told = state.Tokens;
-            });
-            IAsyncEnumerable<ScoredSample<int>> scored = scorer.Session.ScoreAsync(
-                Enumerable.Range(0, rows.Length).ToAsyncEnumerable(), i => TokensOf(shard[i]), batches, cancellationToken);
-            int count = 0;
-            await foreach ((int i, float[] losses) in scored.ConfigureAwait(false))
-            {
-                rows[i] = scorer.Put(rows[i], losses);
-                count++;
-            }
-
-            if (count != rows.Length) throw ScoringErrors.CountDiffers(scorer.Model, rows.Length, count);
+                read++;
+                return (Item: item, Row: rowOf(item));
+            }),
+            static pair => new TokenizedSample(pair.Row.Id, pair.Row.InputIds, pair.Row.Labels), batches, cancellationToken);
+        await foreach (ScoredSample<(T Item, AnnotationRow Row)> sample in scored.ConfigureAwait(false))
+        {
+            (T item, AnnotationRow row) = sample.Item;
+            for (int model = 0; model < _columns.Count; model++) row = _columns[model](row, sample.LossesByModel[model]);
+            written++;
+            yield return (item, row);
         }
 
-        return rows;
+        if (read != written) throw ScoringErrors.CountDiffers(_models, read, written);
+    }
+
+    /// <summary>Tells where memory ran out in the last scoring.</summary>
+    public void Warn(WorkContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        if (Progress.Splits == 0) return;
+        context.Warn(
+            "score.out_of_memory",
+            $"Memory did not hold {Progress.Splits:N0} batches; they were halved. Fewer tokens per batch, or a bound on memory, avoids it",
+            Progress.Splits);
     }
 
     /// <summary>The options that a recipe means.</summary>
@@ -88,6 +126,7 @@ public sealed class CorpusScorer : IDisposable
         {
             TokensPerBatch = recipe.TokensPerBatch,
             Window = recipe.SamplesPerShard,
+            Memory = recipe.MemoryMb is { } megabytes ? (long)megabytes << 20 : null,
             Device = recipe.Device switch
             {
                 "cpu" => ComputeDevice.Cpu,
@@ -98,20 +137,7 @@ public sealed class CorpusScorer : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        foreach (Scorer scorer in _scorers) scorer.Session.Dispose();
-    }
-
-    private void Add(ScoreRecipe recipe, string path, Func<AnnotationRow, float[], AnnotationRow> put)
-    {
-        using ModelFolder model = ModelFolder.Open(path);
-        _scorers.Add(new Scorer(path, ScoringSession.Open(model, OptionsOf(recipe)), put));
-    }
-
-    private static TokenizedSample TokensOf(AnnotationRow row) => new(row.Id, row.InputIds, row.Labels);
-
-    private sealed record Scorer(string Model, ScoringSession Session, Func<AnnotationRow, float[], AnnotationRow> Put);
+    public void Dispose() => _session.Dispose();
 
     /// <summary>Unlike <see cref="Progress{T}"/>, tells at once and in order.</summary>
     private sealed class DirectProgress(Action<ScoringProgress> tell) : IProgress<ScoringProgress>

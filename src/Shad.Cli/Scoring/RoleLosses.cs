@@ -25,11 +25,11 @@ public static class RoleLosses
         using ModelFolder model = ModelFolder.Open(modelFolder);
         using ScoringSession session = ScoringSession.Open(model, CorpusScorer.OptionsOf(recipe));
         var losses = new LossByRole();
-        await foreach ((TokenizedSample sample, float[] loss) in session
+        await foreach (ScoredSample<TokenizedSample> scored in session
             .ScoreAsync(samples, static sample => sample, cancellationToken: cancellationToken).ConfigureAwait(false))
         {
-            losses.Add(loss, sample.Roles ?? []);
-            progress?.Invoke(sample.Length);
+            losses.Add(scored.Losses, scored.Item.Roles ?? []);
+            progress?.Invoke(scored.Item.Length);
         }
 
         return new ModelLosses(name, losses.Loss ?? double.NaN, losses.BoilerplateLoss, losses.ReasoningLoss, losses.Tokens);

@@ -5,7 +5,7 @@ namespace Shad.Cli.Scoring;
 /// <summary>Every error of scoring a corpus and of reading what was scored.</summary>
 internal static class ScoringErrors
 {
-    public static ShadException CountDiffers(string model, int expected, int found) => new(
+    public static ShadException CountDiffers(string model, long expected, long found) => new(
         "score.count_differs", $"{found} samples came back from {expected}", model, "as many losses as samples");
 
     public static ShadException LossesMissing(string path, string sample, string column, string mend) => new(

@@ -56,8 +56,8 @@ public sealed class ExportStage(Recipe recipe) : Stage
     public static IReadOnlyList<string> Export(string modelFolder)
     {
         using ModelFolder model = ModelFolder.Open(modelFolder);
-        OnnxExport.Write(model);
+        IReadOnlyList<string> files = OnnxExport.Write(model);
         OnnxExport.Check(model);
-        return [.. new[] { OnnxExport.ScoringFile, OnnxExport.GenerationFile, OnnxExport.GenAiFile }.Select(file => Path.Combine(model.Path, file))];
+        return files;
     }
 }

@@ -32,8 +32,12 @@ public sealed class ProbeStage(Recipe recipe, SidecarProcess sidecar, bool isCon
     public override Task<StageOutcome> RunAsync(StageContext context, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(context);
-        var job = TuningWork.JobOf(recipe.Probe, recipe.Model.Path, Data(context.Run), recipe.Seed) with
+        var job = TuningWork.JobOf(recipe.Probe, recipe.Model.Path, Data(context.Run), recipe.Seed);
+        job = job with
         {
+            // The untuned rest is the base model's: it is neither stored nor computed twice.
+            ChangesOnly = job.LastLayers is not null,
+
             // The order is that of the files, which is the same for both.
             ShuffleData = false,
             MaximumLength = recipe.Corpus.MaxLength,

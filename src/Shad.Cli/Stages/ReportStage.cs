@@ -116,7 +116,7 @@ public sealed class ReportStage(Recipe recipe, IReadOnlyList<Stage> stages) : St
                 Rule = CorpusAnnotator.RuleOf(recipe.Rule),
                 ProbeSamples = sample.ProbeSamples,
                 ProbeSteps = probe.Result?["steps"]?.GetValue<int>(),
-                ProbeLastLayers = recipe.Probe.LastLayers,
+                ProbeLastLayers = probe.Result?["last_layers"]?.GetValue<int>(),
                 RftTemperature = recipe.Tune.Arms.Contains(TuneArm.Rft) ? recipe.Tune.Temperature : null,
             },
             Tokens = digest.Statistics,

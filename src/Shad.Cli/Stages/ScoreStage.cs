@@ -5,6 +5,7 @@ using Shad.Cli.Recipes;
 using Shad.Cli.Runs;
 using Shad.Cli.Scoring;
 using Shad.Data.Annotations;
+using Shad.Onnx.Scoring;
 
 namespace Shad.Cli.Stages;
 
@@ -51,34 +52,76 @@ public sealed class ScoreStage(Recipe recipe) : Stage
         using CorpusScorer scorer = CorpusScorer.Open(
             recipe.Score, recipe.Model.Path, ModelOf(run, StageNames.Probe), ModelOf(run, StageNames.Control));
         var corpus = run.RequireRecord(StageNames.Sample).ResultAs<SampleResult>();
-        var meter = new TokenMeter(context, corpus.Tokens * scorer.ModelCount);
-        int index = 0;
-        IAsyncEnumerable<List<AnnotationRow>> shards = AnnotationReader.Open(CorpusOf(run)).ReadAsync(cancellationToken)
-            .InShardsOfAsync(recipe.Score.SamplesPerShard, cancellationToken);
-        await foreach (List<AnnotationRow> shard in shards.ConfigureAwait(false))
+        var meter = new TokenMeter(context, corpus.Tokens);
+        int shards = 0;
+        long told = 0;
+        IAsyncEnumerable<((int Shard, AnnotationRow Row) Item, AnnotationRow Row)> scored = scorer.ScoreAsync(
+            UnscoredAsync(), static item => item.Row, Tell, cancellationToken);
+        AnnotationWriter? writer = null;
+        try
         {
-            string path = context.PathOf(string.Create(CultureInfo.InvariantCulture, $"shard-{index++:D5}.parquet"));
-            // Shards appear under their names only when they are whole.
-            if (File.Exists(path))
+            int current = -1;
+            await foreach (((int shard, _), AnnotationRow row) in scored.ConfigureAwait(false))
             {
-                meter.Skip(shard.Sum(row => (long)row.InputIds.Length) * scorer.ModelCount);
-                continue;
+                // Shards appear under their names only when they are whole.
+                if (shard != current)
+                {
+                    writer?.Complete();
+                    writer?.Dispose();
+                    writer = AnnotationWriter.Create(
+                        PathOf(shard),
+                        AnnotationColumns.ProbeLoss | AnnotationColumns.ControlLoss | AnnotationColumns.KnownRole | AnnotationColumns.Weight);
+                    current = shard;
+                }
+
+                writer!.Write(row);
             }
 
-            AnnotationRow[] scored = await scorer.ScoreAsync(shard, meter.Add, cancellationToken).ConfigureAwait(false);
-            using AnnotationWriter writer = AnnotationWriter.Create(
-                path, AnnotationColumns.ProbeLoss | AnnotationColumns.ControlLoss | AnnotationColumns.KnownRole | AnnotationColumns.Weight);
-            foreach (AnnotationRow row in scored) writer.Write(row);
-            writer.Complete();
+            writer?.Complete();
+        }
+        finally
+        {
+            writer?.Dispose();
         }
 
+        scorer.Warn(context);
         return new StageOutcome
         {
             Summary = string.Create(
-                CultureInfo.InvariantCulture, $"{corpus.Samples:N0} samples by {scorer.ModelCount} models, {meter.TokensPerSecond:N0} tokens/s"),
+                CultureInfo.InvariantCulture,
+                $"{corpus.Samples:N0} samples by {scorer.ModelCount} models that share {scorer.SharedLayers} layers, {meter.TokensPerSecond:N0} tokens/s, {scorer.Progress.Padding:P1} padding"),
             Tokens = meter.Tokens,
-            Result = new JsonObject { ["samples"] = corpus.Samples, ["shards"] = index, ["models"] = scorer.ModelCount },
+            Result = new JsonObject
+            {
+                ["samples"] = corpus.Samples, ["shards"] = shards, ["models"] = scorer.ModelCount, ["shared_layers"] = scorer.SharedLayers,
+                ["padding"] = Math.Round(scorer.Progress.Padding, 4),
+            },
         };
+
+        async IAsyncEnumerable<(int Shard, AnnotationRow Row)> UnscoredAsync()
+        {
+            IAsyncEnumerable<List<AnnotationRow>> all = AnnotationReader.Open(CorpusOf(run)).ReadAsync(cancellationToken)
+                .InShardsOfAsync(recipe.Score.SamplesPerShard, cancellationToken);
+            await foreach (List<AnnotationRow> rows in all.ConfigureAwait(false))
+            {
+                int shard = shards++;
+                if (File.Exists(PathOf(shard)))
+                {
+                    meter.Skip(rows.Sum(row => (long)row.InputIds.Length));
+                    continue;
+                }
+
+                foreach (AnnotationRow row in rows) yield return (shard, row);
+            }
+        }
+
+        void Tell(ScoringProgress state)
+        {
+            meter.Add(state.Tokens - told);
+            told = state.Tokens;
+        }
+
+        string PathOf(int shard) => context.PathOf(string.Create(CultureInfo.InvariantCulture, $"shard-{shard:D5}.parquet"));
     }
 
     private static string ModelOf(RunFolder run, string stage) => Path.Combine(run.StageFolder(stage), StageNames.ModelFolder);

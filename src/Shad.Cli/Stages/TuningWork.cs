@@ -5,6 +5,7 @@ using Shad.Cli.Recipes;
 using Shad.Cli.Runs;
 using Shad.Cli.Sidecar;
 using Shad.Core.Tuning;
+using Shad.Models;
 
 namespace Shad.Cli.Stages;
 
@@ -27,7 +28,7 @@ internal sealed class TuningWork(StageContext context, SidecarProcess sidecar)
         Model = model,
         Output = "",
         Data = data,
-        LastLayers = recipe.LastLayers,
+        LastLayers = LayersOf(recipe, model),
         Steps = recipe.Steps,
         Epochs = recipe.Epochs,
         LearningRate = recipe.LearningRate,
@@ -39,6 +40,14 @@ internal sealed class TuningWork(StageContext context, SidecarProcess sidecar)
         CheckpointEvery = recipe.CheckpointEvery,
         Seed = seed,
     };
+
+    /// <summary>How many of the last layers of a model a recipe tunes; null for all parameters.</summary>
+    /// <exception cref="Shad.Core.Errors.ShadException">The model cannot be read.</exception>
+    private static int? LayersOf(TuningRecipe recipe, string modelFolder) => recipe.LastLayers.CountOf(() =>
+    {
+        using ModelFolder model = ModelFolder.Open(modelFolder);
+        return model.Config.LayerCount;
+    });
 
     /// <summary>Runs the tune; the model is written to <c>model</c> in the stage's folder.</summary>
     public async Task<StageOutcome> RunAsync(TuneJob job, CancellationToken cancellationToken)
@@ -71,6 +80,7 @@ internal sealed class TuningWork(StageContext context, SidecarProcess sidecar)
                 ["samples"] = started?.Samples,
                 ["tuned_parameters"] = started?.TunedParameters,
                 ["parameters"] = started?.Parameters,
+                ["last_layers"] = job.LastLayers,
                 ["loss"] = done.Loss,
                 ["torch"] = started?.Torch,
             },

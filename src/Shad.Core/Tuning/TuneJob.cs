@@ -114,6 +114,9 @@ public sealed record TuneJob
     /// <summary>dtype of the written weights: <c>float32</c>, <c>bfloat16</c>, <c>float16</c>; null keeps that of the model read.</summary>
     public string? SaveDtype { get; init; }
 
+    /// <summary>Write only the tensors that were tuned, with a reference to <see cref="Model"/>, instead of a whole model.</summary>
+    public bool ChangesOnly { get; init; }
+
     /// <summary>Threads of the tune; null takes all cores.</summary>
     public int? Threads { get; init; }
 }

@@ -146,6 +146,21 @@ internal static class ModelErrors
         "model.tensor_not_in_shard", $"The shard does not hold tensor '{tensor}', though '{indexName}' says so", shardPath, null,
         "Download the shard and the index again, from the same revision");
 
+    // Weights stored as changes to a base model
+
+    public static ShadException BaseMissing(string path, string folder) => new(
+        "model.base_missing", $"The base model '{folder}' does not exist, and this folder holds only what differs from it",
+        Field(path, "base"), "the folder of the base model, absolute or relative to the folder of this file",
+        "Correct the path, or put the base model back");
+
+    public static ShadException BaseOfBase(string path, string folder) => new(
+        "model.base_not_whole", $"The base model '{folder}' is itself stored as changes to another model", Field(path, "base"),
+        "a whole model", "Name the model that one was made from");
+
+    public static ShadException BaseChanged(string path, string folder) => new(
+        "model.base_changed", $"The weights of the base model '{folder}' are not those that this folder holds changes to",
+        Field(path, "sha256"), "weights of the same content", "Name the right base model in 'base', or tune again from this one");
+
     // Tensors against the config
 
     public static ShadException TensorUnknown(string where, string tensor) => new(

@@ -1,11 +1,14 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
 using Shad.Core.Errors;
 using Shad.Models.Errors;
 
 namespace Shad.Models.Weights;
 
 /// <summary>
-/// The weights of a model folder: one <c>model.safetensors</c>, or the shards that <c>model.safetensors.index.json</c> names;
-/// mapped, not loaded.
+/// The weights of a model folder: one <c>model.safetensors</c>, or the shards that <c>model.safetensors.index.json</c> names, or the
+/// changed tensors over those of the base model that <c>shad_base.json</c> names; mapped, not loaded.
 /// </summary>
 public sealed class ModelWeights : IDisposable
 {
@@ -16,6 +19,8 @@ public sealed class ModelWeights : IDisposable
     public const string IndexFileName = "model.safetensors.index.json";
 
     private static readonly string[] ForeignWeights = ["*.safetensors", "pytorch_model*.bin", "*.gguf", "*.pth", "*.pt"];
+
+    private static readonly ConcurrentDictionary<(string Path, long Length, DateTime Modified), string> KnownHashes = new();
 
     private readonly string _folder;
     private readonly List<SafetensorsFile> _files;
@@ -40,12 +45,17 @@ public sealed class ModelWeights : IDisposable
         .Select(static group => group.Key)
         .FirstOrDefault();
 
+    /// <summary>The base model, where only what differs from it is stored in the folder; null for a whole model.</summary>
+    public BaseReference? Base { get; private init; }
+
     /// <summary>Opens the weights of a model folder.</summary>
-    /// <exception cref="ShadException">The weights are missing or damaged, or the index does not fit its shards.</exception>
+    /// <exception cref="ShadException">The weights are missing or damaged, the index does not fit its shards, or the base model
+    /// is missing or not the one referred to.</exception>
     public static ModelWeights Open(string folder)
     {
         ArgumentNullException.ThrowIfNull(folder);
         folder = Path.GetFullPath(folder);
+        if (BaseReference.In(folder) is { } reference) return OpenChanges(folder, reference);
         string single = Path.Combine(folder, FileName);
         if (File.Exists(single)) return OpenSingle(folder, single);
         string index = Path.Combine(folder, IndexFileName);
@@ -71,6 +81,33 @@ public sealed class ModelWeights : IDisposable
     /// <exception cref="ShadException">There is no such tensor, or it has more elements than an array can hold.</exception>
     public float[] ReadFloat32(string name) => FileOf(name).ReadFloat32(name);
 
+    /// <summary>True where a tensor has the shape and the values of another one, whatever dtypes they are stored in: a bfloat16 tensor
+    /// and its widening to float32 are the same. Values are compared by their bits as float32, so that NaN is the same as itself.</summary>
+    /// <remarks>Reads as far as the first difference; nothing where both lie at the same place of the same file.</remarks>
+    /// <param name="name">The tensor.</param>
+    /// <param name="other">The other model's weights.</param>
+    /// <param name="otherName">The tensor there.</param>
+    /// <exception cref="ShadException">There is no such tensor.</exception>
+    public bool HasSameValues(string name, ModelWeights other, string otherName)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        return FileOf(name).HasSameValues(name, other.FileOf(otherName), otherName);
+    }
+
+    /// <summary>SHA-256 of the content of all weight files, whatever their names and places. Reads them whole; remembered for this
+    /// process by path, size and time of last change.</summary>
+    /// <returns>64 hexadecimal digits.</returns>
+    /// <exception cref="ShadException">A file cannot be read.</exception>
+    public string ContentHash()
+    {
+        string[] hashes = [.. _files.Select(static file => HashOf(file.Path)).Order(StringComparer.Ordinal)];
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(string.Join('\n', hashes))));
+    }
+
+    /// <summary>Bytes of all weight files and the last change of any.</summary>
+    internal (long Bytes, DateTime Modified) Stamp() =>
+        (_files.Sum(static file => new FileInfo(file.Path).Length), _files.Max(static file => File.GetLastWriteTimeUtc(file.Path)));
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -83,6 +120,31 @@ public sealed class ModelWeights : IDisposable
         var weights = new ModelWeights(folder, [file]);
         foreach ((string name, TensorEntry entry) in file.Tensors) weights._tensors.Add(name, (entry, file));
         weights.Tensors = file.Tensors;
+        return weights;
+    }
+
+    private static ModelWeights OpenChanges(string folder, BaseReference reference)
+    {
+        string path = Path.Combine(folder, BaseReference.FileName);
+        if (!Directory.Exists(reference.Folder)) throw ModelErrors.BaseMissing(path, reference.Folder);
+        if (BaseReference.In(reference.Folder) is not null) throw ModelErrors.BaseOfBase(path, reference.Folder);
+        SafetensorsFile changes = SafetensorsFile.Open(Path.Combine(folder, BaseReference.ChangesFileName));
+        var weights = new ModelWeights(folder, [changes]) { Base = reference };
+        try
+        {
+            ModelWeights whole = Open(reference.Folder);
+            weights._files.AddRange(whole._files);
+            reference.Check(whole, folder);
+            foreach ((string name, (TensorEntry Entry, SafetensorsFile File) tensor) in whole._tensors) weights._tensors[name] = tensor;
+            foreach ((string name, TensorEntry entry) in changes.Tensors) weights._tensors[name] = (entry, changes);
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+
+        weights.Tensors = weights._tensors.ToDictionary(static t => t.Key, static t => t.Value.Entry, StringComparer.Ordinal);
         return weights;
     }
 
@@ -117,6 +179,22 @@ public sealed class ModelWeights : IDisposable
 
         weights.Tensors = weights._tensors.ToDictionary(static t => t.Key, static t => t.Value.Entry, StringComparer.Ordinal);
         return weights;
+    }
+
+    private static string HashOf(string path)
+    {
+        try
+        {
+            var info = new FileInfo(path);
+            var key = (path, info.Length, info.LastWriteTimeUtc);
+            if (KnownHashes.TryGetValue(key, out string? known)) return known;
+            using FileStream stream = info.Open(new FileStreamOptions { Options = FileOptions.SequentialScan, BufferSize = 0, Share = FileShare.Read | FileShare.Delete });
+            return KnownHashes[key] = Convert.ToHexStringLower(SHA256.HashData(stream));
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw ModelErrors.CannotRead(path, error);
+        }
     }
 
     private static string? FindForeignWeights(string folder)

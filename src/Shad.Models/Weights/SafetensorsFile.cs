@@ -1,4 +1,5 @@
 using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
 using Shad.Core.Errors;
 using Shad.Models.Errors;
 
@@ -101,6 +102,36 @@ public sealed unsafe class SafetensorsFile : IDisposable
         return values;
     }
 
+    /// <summary>True where a tensor has the shape and the values of another one; see <see cref="ModelWeights.HasSameValues"/>.</summary>
+    /// <exception cref="ShadException">There is no such tensor.</exception>
+    public bool HasSameValues(string name, SafetensorsFile other, string otherName)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        TensorEntry mine = Find(name), theirs = other.Find(otherName);
+        if (!mine.Shape.AsSpan().SequenceEqual(theirs.Shape)) return false;
+        if (mine.File == theirs.File && mine.Offset == theirs.Offset && mine.Dtype == theirs.Dtype) return true;
+
+        const int Step = 1 << 18;
+        bool alike = mine.Dtype == theirs.Dtype;
+        float[] widened = alike ? [] : new float[Step], otherWidened = alike ? [] : new float[Step];
+        for (long start = 0; start < mine.ElementCount; start += Step)
+        {
+            int count = (int)Math.Min(Step, mine.ElementCount - start);
+            ReadOnlySpan<byte> bytes = Elements(mine, start, count), otherBytes = other.Elements(theirs, start, count);
+            if (!alike)
+            {
+                Float32Conversion.ToFloat32(bytes, mine.Dtype, widened.AsSpan(0, count));
+                Float32Conversion.ToFloat32(otherBytes, theirs.Dtype, otherWidened.AsSpan(0, count));
+                bytes = MemoryMarshal.AsBytes(widened.AsSpan(0, count));
+                otherBytes = MemoryMarshal.AsBytes(otherWidened.AsSpan(0, count));
+            }
+
+            if (!bytes.SequenceEqual(otherBytes)) return false;
+        }
+
+        return true;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -134,6 +165,9 @@ public sealed unsafe class SafetensorsFile : IDisposable
         ObjectDisposedException.ThrowIf(_disposed, this);
         return Tensors.TryGetValue(name, out TensorEntry? entry) ? entry : throw ModelErrors.TensorUnknown(Path, name);
     }
+
+    private ReadOnlySpan<byte> Elements(TensorEntry entry, long start, int count) =>
+        Slice(entry, start * entry.Dtype.ByteSize(), count * entry.Dtype.ByteSize());
 
     private ReadOnlySpan<byte> Slice(TensorEntry entry, long byteOffset, int length) => new(_start + entry.Offset + byteOffset, length);
 }

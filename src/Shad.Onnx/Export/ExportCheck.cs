@@ -68,7 +68,7 @@ internal static class ExportCheck
     {
         string path = Path.Combine(model.Path, OnnxExport.ScoringFile);
         var loaded = DecoderSession.LoadFile(path, Cpu);
-        using var session = ScoringSession.Wrap(loaded, model);
+        using var session = ScoringSession.Wrap(loaded, SharedTrunk.Of(model));
         CheckValues(path, "input", loaded.InputMetadata, new()
         {
             [ScoringGraph.InputIds] = (TensorElementType.Int64, [-1, -1]),
@@ -76,7 +76,7 @@ internal static class ExportCheck
             [ScoringGraph.TargetRows] = (TensorElementType.Int64, [-1]),
             [ScoringGraph.TargetIds] = (TensorElementType.Int64, [-1]),
         });
-        CheckValues(path, "output", loaded.OutputMetadata, new() { [ScoringGraph.Loss] = (TensorElementType.Float, [-1]) });
+        CheckValues(path, "output", loaded.OutputMetadata, new() { [ScoringGraph.LossOf(0)] = (TensorElementType.Float, [-1]) });
         return [.. samples.Select(session.Score)];
     }
 

@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Shad.Models;
+using Shad.Models.Weights;
 using Shad.Onnx.Graphs;
 using Shad.Onnx.Protobuf;
 using Shad.Onnx.Sessions;
@@ -9,6 +10,8 @@ namespace Shad.Onnx.Export;
 /// <summary>
 /// Writes a model's ONNX graphs into its folder, beside the weights they point into: some kilobytes, whatever the model's
 /// size. The folder then loads in ONNX Runtime (scoring) and onnxruntime-genai (generation) as it is.
+/// A model stored as changes to a base model gets a copy of the base model's tensors it uses: ONNX Runtime reads the weights of a
+/// graph file in the file's folder only.
 /// </summary>
 public static class OnnxExport
 {
@@ -21,26 +24,32 @@ public static class OnnxExport
     /// <summary>File name of onnxruntime-genai's settings.</summary>
     public const string GenAiFile = "genai_config.json";
 
+    /// <summary>File name of the base model's tensors beside a model stored as changes; safetensors inside, but no part of the
+    /// model folder.</summary>
+    public const string BaseWeightsFile = "onnx_base.weights";
+
     private static readonly string[] Files = [ScoringFile, GenerationFile, GenAiFile];
 
     /// <summary>Writes the graphs and settings, all or none. Existing ones are replaced.</summary>
     /// <param name="model">The model folder.</param>
+    /// <returns>Full paths of the files written.</returns>
     /// <exception cref="Core.Errors.ShadException">The weights are links to files elsewhere, or the folder cannot be written.</exception>
-    public static void Write(ModelFolder model)
+    public static IReadOnlyList<string> Write(ModelFolder model)
     {
         ArgumentNullException.ThrowIfNull(model);
-        var files = WeightFiles.Resolve(model);
-        if (!files.AreIn(model)) throw OnnxErrors.WeightsElsewhere(model.Path);
+        var places = model.Weights.Base is null ? InPlace(model) : WithBaseWeights(model);
         var computeType = DecoderSession.ComputeTypeOn(ComputeDevice.Cpu, model);
+        var trunk = SharedTrunk.Of(model);
 
         WriteTogether(model.Path,
         [
-            (ScoringFile, Bytes(ScoringGraph.Build(model.Config, Weights))),
-            (GenerationFile, Bytes(GenerationGraph.Build(model.Config, Weights))),
+            (ScoringFile, Bytes(ScoringGraph.Build(trunk, Weights))),
+            (GenerationFile, Bytes(GenerationGraph.Build(trunk, Weights))),
             (GenAiFile, GenAiConfig.Create(model.Config, GenerationFile)),
         ]);
+        return [.. Files.Concat(model.Weights.Base is null ? [] : [BaseWeightsFile]).Select(file => Path.Combine(model.Path, file))];
 
-        DecoderWeights Weights(GraphBuilder graph) => new(graph, model.Weights, files.LocationOf, computeType);
+        DecoderWeights Weights(GraphBuilder graph, int index) => new(graph, trunk, index, places, computeType);
 
         static byte[] Bytes(ModelProto graph) => graph.ToByteArray();
     }
@@ -73,7 +82,28 @@ public static class OnnxExport
     public static void Remove(ModelFolder model)
     {
         ArgumentNullException.ThrowIfNull(model);
-        foreach (string file in Files) File.Delete(Path.Combine(model.Path, file));
+        foreach (string file in (string[])[.. Files, BaseWeightsFile]) File.Delete(Path.Combine(model.Path, file));
+    }
+
+    private static Func<TensorEntry, TensorPlace> InPlace(ModelFolder model)
+    {
+        var files = WeightFiles.Resolve(model);
+        return files.AreIn(model) ? files.PlaceOf : throw OnnxErrors.WeightsElsewhere(model.Path);
+    }
+
+    private static Func<TensorEntry, TensorPlace> WithBaseWeights(ModelFolder model)
+    {
+        string changes = Path.Combine(model.Path, BaseReference.ChangesFileName);
+        string path = Path.Combine(model.Path, BaseWeightsFile);
+        SafetensorsWriter.Write(
+            path,
+            TensorLayout.Expected(model.Config).Where(tensor => model.Weights.Tensors[tensor.Name].File != changes)
+                .Select(tensor => TensorToWrite.CopyOf(model.Weights, tensor.Name)));
+        using var copied = SafetensorsFile.Open(path);
+        var offsets = copied.Tensors.Values.ToDictionary(static tensor => tensor.Name, static tensor => tensor.Offset, StringComparer.Ordinal);
+        return entry => entry.File == changes
+            ? new TensorPlace(BaseReference.ChangesFileName, entry.Offset)
+            : new TensorPlace(BaseWeightsFile, offsets[entry.Name]);
     }
 
     // All under temporary names first, so that a full disk shows before anything is replaced.

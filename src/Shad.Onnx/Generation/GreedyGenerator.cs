@@ -30,8 +30,9 @@ public sealed class GreedyGenerator : IDisposable
         ArgumentNullException.ThrowIfNull(model);
         settings = (settings ?? new SessionSettings()) with { Device = ComputeDevice.Cpu };
         settings.Validate();
+        var trunk = SharedTrunk.Of(model);
         var session = DecoderSession.Load(
-            model, settings, weightsOf => GenerationGraph.Build(model.Config, weightsOf, lastPositionOnly: true), out _);
+            trunk, settings, weightsOf => GenerationGraph.Build(trunk, weightsOf, lastPositionOnly: true), out _);
         return new GreedyGenerator(session, model.Config);
     }
 

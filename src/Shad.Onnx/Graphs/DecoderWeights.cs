@@ -4,15 +4,16 @@ using static Shad.Onnx.Protobuf.TensorProto.Types;
 namespace Shad.Onnx.Graphs;
 
 /// <summary>
-/// The model's tensors as values of a graph: initializers that point into the safetensors files, cast where the file's
-/// number format is not the one computed in.
+/// A model's tensors as values of a graph: initializers that point into the safetensors files, cast where the file's number
+/// format is not the one computed in. A tensor that several models of a graph share stands in it once.
 /// </summary>
 /// <param name="builder">The graph.</param>
-/// <param name="weights">The tensors.</param>
-/// <param name="locationOf">The name under which the graph finds a tensor's file, relative to its own folder.</param>
+/// <param name="trunk">The models and what they share.</param>
+/// <param name="model">The model among them.</param>
+/// <param name="placeOf">Where the graph finds a tensor.</param>
 /// <param name="computeType">Number format of the activations.</param>
 internal sealed class DecoderWeights(
-    GraphBuilder builder, ModelWeights weights, Func<TensorEntry, string> locationOf, DataType computeType)
+    GraphBuilder builder, SharedTrunk trunk, int model, Func<TensorEntry, TensorPlace> placeOf, DataType computeType)
 {
     /// <summary>Number format of the activations.</summary>
     public DataType ComputeType => computeType;
@@ -21,9 +22,9 @@ internal sealed class DecoderWeights(
     /// the model is loaded.</summary>
     public string Get(string name)
     {
-        string stored = Stored(name);
-        if (TypeOf(weights.Tensors[name].Dtype) == computeType) return stored;
-        string cast = name + "/cast";
+        string stored = Stored(name, out var type);
+        if (type == computeType) return stored;
+        string cast = stored + "/cast";
         return builder.Contains(cast) ? cast : builder.Node("Cast", cast, [stored], ("to", computeType));
     }
 
@@ -33,16 +34,20 @@ internal sealed class DecoderWeights(
     /// <param name="rows">Row numbers, of any shape; the result has that shape and <c>C</c> behind it.</param>
     public string Rows(string name, string path, string rows)
     {
-        if (TypeOf(weights.Tensors[name].Dtype) == computeType) return builder.Node("Gather", path, [Stored(name), rows], ("axis", 0));
-        string taken = builder.Node("Gather", path + "/stored", [Stored(name), rows], ("axis", 0));
+        string stored = Stored(name, out var type);
+        if (type == computeType) return builder.Node("Gather", path, [stored, rows], ("axis", 0));
+        string taken = builder.Node("Gather", path + "/stored", [stored, rows], ("axis", 0));
         return builder.Node("Cast", path, [taken], ("to", computeType));
     }
 
-    private string Stored(string name)
+    private string Stored(string name, out DataType type)
     {
-        var entry = weights.Tensors[name];
+        int owner = trunk.OwnerOf(model, name);
+        var entry = trunk.EntryOf(model, name);
+        type = TypeOf(entry.Dtype);
+        var place = placeOf(entry);
         return builder.External(
-            name, TypeOf(entry.Dtype), entry.Shape, locationOf(entry), entry.Offset, entry.ByteLength);
+            DecoderBody.PathOf(owner) + name, type, entry.Shape, place.Location, place.Offset, entry.ByteLength);
     }
 
     private static DataType TypeOf(TensorDtype dtype) => dtype switch
@@ -53,3 +58,8 @@ internal sealed class DecoderWeights(
         _ => throw new ArgumentOutOfRangeException(nameof(dtype), dtype, "Not a number format of weights."),
     };
 }
+
+/// <summary>Where a graph finds the bytes of a tensor.</summary>
+/// <param name="Location">The file, relative to the graph's folder.</param>
+/// <param name="Offset">First byte in it.</param>
+internal readonly record struct TensorPlace(string Location, long Offset);

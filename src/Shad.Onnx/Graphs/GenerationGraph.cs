@@ -28,15 +28,16 @@ internal static class GenerationGraph
     }
 
     /// <summary>Builds the graph.</summary>
-    /// <param name="config">The model.</param>
-    /// <param name="weightsOf">Its tensors.</param>
+    /// <param name="model">The model: a trunk of one.</param>
+    /// <param name="weightsOf">Its tensors in a graph.</param>
     /// <param name="lastPositionOnly">Logits of each sequence's last position only, <c>[B,1,V]</c>. onnxruntime-genai
     /// allocates <c>[B,S,V]</c> and takes nothing else.</param>
     public static ModelProto Build(
-        DecoderConfig config, Func<GraphBuilder, DecoderWeights> weightsOf, bool lastPositionOnly = false)
+        SharedTrunk model, Func<GraphBuilder, int, DecoderWeights> weightsOf, bool lastPositionOnly = false)
     {
+        var config = model.ConfigOf(0);
         var graph = new GraphBuilder("generation");
-        var weights = weightsOf(graph);
+        var weights = weightsOf(graph, 0);
         string ids = graph.Input(InputIds, DataType.Int64, "B", "S");
         string mask = graph.Input(AttentionMask, DataType.Int64, "B", "T");
         for (int layer = 0; layer < config.LayerCount; layer++)
@@ -56,10 +57,10 @@ internal static class GenerationGraph
         // Constant length: the tables are folded when the model is loaded and cost nothing per token.
         var rotary = RotaryCache.Add(graph, config, graph.Scalar((long)config.ContextLength), weights.ComputeType);
 
-        var body = new DecoderBody(graph, config, weights);
+        var body = new DecoderBody(graph, model, [0], _ => weights);
         string? rows = lastPositionOnly ? LastRows(graph, ids) : null;
-        string hidden = body.Add(new DecoderBody.Positions(ids, lastPositions, totalLength, rotary), CacheOf, rows);
-        string flat = graph.Node("Gemm", "head", [hidden, weights.Get(body.HeadTensor)], ("transB", 1));
+        string hidden = body.Add(new DecoderBody.Positions(ids, lastPositions, totalLength, rotary), CacheOf, rows)[0];
+        string flat = graph.Node("Gemm", "head", [hidden, weights.Get(DecoderBody.HeadTensor(config))], ("transB", 1));
         string flat32 = graph.Node("Cast", "head/float", [flat], ("to", DataType.Float));
         string batch = graph.Node("Shape", "logits/batch", [ids], ("start", 0), ("end", 1));
         string shape = graph.Node(

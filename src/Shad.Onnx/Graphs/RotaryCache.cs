@@ -17,25 +17,26 @@ internal sealed record RotaryCache(string Cosine, string Sine)
     /// <param name="config">The model.</param>
     /// <param name="length">A scalar int64: a constant, whose tables the runtime folds when the model is loaded, or computed.</param>
     /// <param name="type">Number format of the tables.</param>
-    public static RotaryCache Add(GraphBuilder graph, DecoderConfig config, string length, DataType type)
+    /// <param name="path">What begins the names of the tables' values.</param>
+    public static RotaryCache Add(GraphBuilder graph, DecoderConfig config, string length, DataType type, string path = "")
     {
         // length ─ Range ─ Cast ─ [length,1] ─┐
         //                                    Mul ─ angles ─┬──────────── Sin ─ Cast ─ sine
         // inverse frequencies [headSize/2] ───┘            └─ Add π/2 ── Sin ─ Cast ─ cosine
         //
         // The runtime has a double kernel for Sin, and none for Cos.
-        string positions = graph.Node("Range", "rotary/positions", [graph.Scalar(0L), length, graph.Scalar(1L)]);
-        string real = graph.Node("Cast", "rotary/positions/double", [positions], ("to", DataType.Double));
-        string column = graph.Node("Unsqueeze", "rotary/positions/column", [real, graph.Constant(1L)]);
+        string positions = graph.Node("Range", $"{path}rotary/positions", [graph.Scalar(0L), length, graph.Scalar(1L)]);
+        string real = graph.Node("Cast", $"{path}rotary/positions/double", [positions], ("to", DataType.Double));
+        string column = graph.Node("Unsqueeze", $"{path}rotary/positions/column", [real, graph.Constant(1L)]);
         string frequencies = graph.Constant(config.Rotary.InverseFrequencies(config.HeadSize));
-        string angles = graph.Node("Mul", "rotary/angles", [column, frequencies]);
-        string shifted = graph.Node("Add", "rotary/angles/shifted", [angles, graph.Scalar(Math.PI / 2)]);
+        string angles = graph.Node("Mul", $"{path}rotary/angles", [column, frequencies]);
+        string shifted = graph.Node("Add", $"{path}rotary/angles/shifted", [angles, graph.Scalar(Math.PI / 2)]);
         return new RotaryCache(Table("cosine", shifted), Table("sine", angles));
 
         string Table(string name, string of)
         {
-            string values = graph.Node("Sin", $"rotary/{name}/double", [of]);
-            return graph.Node("Cast", $"rotary/{name}", [values], ("to", type));
+            string values = graph.Node("Sin", $"{path}rotary/{name}/double", [of]);
+            return graph.Node("Cast", $"{path}rotary/{name}", [values], ("to", type));
         }
     }
 }

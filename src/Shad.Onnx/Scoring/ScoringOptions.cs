@@ -12,10 +12,18 @@ public sealed record ScoringOptions : SessionSettings
     /// memory holds two windows of samples.</summary>
     public int Window { get; init; } = 1024;
 
+    /// <summary>Memory a forward pass may take beside the weights, in bytes; null bounds it by <see cref="TokensPerBatch"/> only. Smaller
+    /// batches and blocks of the LM head are cut to keep to it; a single sequence longer than that still goes through.</summary>
+    public long? Memory { get; init; }
+
+    /// <summary>Least <see cref="Memory"/>: 16 MiB.</summary>
+    public const long LeastMemory = 16L << 20;
+
     internal override void Validate()
     {
         base.Validate();
         if (TokensPerBatch < 1) throw OnnxErrors.BadOption("tokens per batch", TokensPerBatch, "at least 1");
+        if (Memory < LeastMemory) throw OnnxErrors.BadOption("memory", Memory, $"at least {LeastMemory} bytes");
         if (Window < 1) throw OnnxErrors.BadOption("window", Window, "at least 1 sample");
     }
 }

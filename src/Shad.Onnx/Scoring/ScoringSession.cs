@@ -4,64 +4,93 @@ using System.Threading.Channels;
 using Microsoft.ML.OnnxRuntime;
 using Shad.Core.Samples;
 using Shad.Models;
-using Shad.Models.Configuration;
 using Shad.Onnx.Graphs;
 using Shad.Onnx.Sessions;
 
 namespace Shad.Onnx.Scoring;
 
 /// <summary>
-/// Scores samples with a model: the loss of each target given all before it, in nats. The graph is built in memory and reads
-/// the weights where they lie; nothing is written to the model folder.
+/// Scores samples with a model, or with several at once: the loss of each target given all before it, in nats. The graph is built
+/// in memory and reads the weights where they lie; nothing is written to a model folder.
 /// </summary>
-/// <remarks>One scoring at a time: <see cref="ScoreAsync{T}"/> and <see cref="Score"/> are not for concurrent use.</remarks>
+/// <remarks>
+/// Several models are one graph and one pass: what they have in common, by the values of their tensors, is computed once. A probe
+/// with its last k of L layers tuned costs k/L of a pass beside its base model.
+/// One scoring at a time: <see cref="ScoreAsync{T}"/> and <see cref="Score"/> are not for concurrent use.
+/// </remarks>
 public sealed class ScoringSession : IDisposable
 {
-    private readonly InferenceSession _session;
-    private readonly ScoringOptions _options;
-    private readonly DecoderConfig _config;
-    private readonly string _model;
+    private readonly BatchScorer _scorer;
+    private readonly int _window;
+    private readonly int _tokensPerBatch;
+    private readonly int _contextLength;
+    private readonly int _vocabularySize;
 
-    private ScoringSession(InferenceSession session, ScoringOptions options, ModelFolder model, ComputeDevice device)
+    private ScoringSession(InferenceSession session, ScoringOptions options, SharedTrunk trunk, ComputeDevice device)
     {
         Device = device;
-        _session = session;
-        _options = options;
-        _config = model.Config;
-        _model = model.Path;
+        SharedLayers = trunk.SharedLayers;
+        ModelCount = trunk.ModelCount;
+        _window = options.Window;
+        _tokensPerBatch = MemoryPlan.Of(options, trunk).TokensPerBatch;
+        _scorer = new BatchScorer(session, [.. trunk.Models.Select(static model => model.Path)]);
+        _contextLength = trunk.Models.Min(static model => model.Config.ContextLength);
+        _vocabularySize = trunk.Models.Min(static model => model.Config.VocabularySize);
     }
 
     /// <summary>The device that computes: CPU or CUDA.</summary>
     public ComputeDevice Device { get; }
+
+    /// <summary>Number of models.</summary>
+    public int ModelCount { get; }
+
+    /// <summary>Leading layers that all models share and that are computed once; all of a single model's.</summary>
+    public int SharedLayers { get; }
 
     /// <summary>Loads a model for scoring.</summary>
     /// <param name="model">The model folder; it may be disposed afterwards.</param>
     /// <param name="options">How to score; null takes the defaults.</param>
     /// <exception cref="Core.Errors.ShadException">The device is not there, an option is out of range, or the runtime refuses
     /// the model.</exception>
-    public static ScoringSession Open(ModelFolder model, ScoringOptions? options = null)
+    public static ScoringSession Open(ModelFolder model, ScoringOptions? options = null) => Open([model], options);
+
+    /// <summary>Loads models to score with all of them in one pass.</summary>
+    /// <param name="models">The model folders; they may be disposed afterwards.</param>
+    /// <param name="options">How to score; null takes the defaults.</param>
+    /// <exception cref="Core.Errors.ShadException">The device is not there, an option is out of range, or the runtime refuses
+    /// a model.</exception>
+    public static ScoringSession Open(IReadOnlyList<ModelFolder> models, ScoringOptions? options = null)
     {
-        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(models);
+        ArgumentOutOfRangeException.ThrowIfZero(models.Count);
         options ??= new ScoringOptions();
         options.Validate();
-        var session = DecoderSession.Load(model, options, weightsOf => ScoringGraph.Build(model.Config, weightsOf), out var device);
-        return new ScoringSession(session, options, model, device);
+        var trunk = SharedTrunk.Of(models);
+        int headRows = MemoryPlan.Of(options, trunk).HeadRows;
+        var session = DecoderSession.Load(
+            trunk, options, weightsOf => ScoringGraph.Build(trunk, weightsOf, headRows), out var device);
+        return new ScoringSession(session, options, trunk, device);
     }
 
-    /// <summary>Scores with a graph that was loaded from a file, on the CPU.</summary>
-    internal static ScoringSession Wrap(InferenceSession session, ModelFolder model) =>
-        new(session, new ScoringOptions(), model, ComputeDevice.Cpu);
+    /// <summary>Scores with a graph that was loaded elsewhere, on the CPU.</summary>
+    internal static ScoringSession Wrap(InferenceSession session, SharedTrunk trunk, ScoringOptions? options = null) =>
+        new(session, options ?? new ScoringOptions(), trunk, ComputeDevice.Cpu);
 
-    /// <summary>Scores one sample.</summary>
+    /// <summary>Scores one sample with the first model.</summary>
     /// <returns>Losses <c>[S]</c>, NaN where the token is no target.</returns>
-    /// <exception cref="Core.Errors.ShadException">The sample does not fit the model, or a loss is not finite.</exception>
-    public float[] Score(TokenizedSample sample)
+    /// <exception cref="Core.Errors.ShadException">The sample does not fit a model, or a loss is not finite.</exception>
+    public float[] Score(TokenizedSample sample) => ScoreAll(sample)[0];
+
+    /// <summary>Scores one sample with every model.</summary>
+    /// <returns>By model: losses <c>[S]</c>, NaN where the token is no target.</returns>
+    /// <exception cref="Core.Errors.ShadException">The sample does not fit a model, or a loss is not finite.</exception>
+    public float[][] ScoreAll(TokenizedSample sample)
     {
         ArgumentNullException.ThrowIfNull(sample);
         Check(sample);
-        float[] losses = NoLosses(sample);
+        float[][] losses = NoLosses(sample);
         using var run = new RunOptions();
-        if (ComputedLength(sample) > 0) ScoreBatch([sample], [losses], run, CancellationToken.None);
+        if (BatchScorer.ComputedLength(sample) > 0) _scorer.Score([sample], [losses], run, CancellationToken.None);
         return losses;
     }
 
@@ -105,9 +134,9 @@ public sealed class ScoringSession : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _session.Dispose();
+    public void Dispose() => _scorer.Dispose();
 
-    private BoundedChannelOptions Bounded() => new(_options.Window) { SingleReader = true, SingleWriter = true };
+    private BoundedChannelOptions Bounded() => new(_window) { SingleReader = true, SingleWriter = true };
 
     private async Task ReadAsync<T>(
         IAsyncEnumerable<T> items, Func<T, TokenizedSample> sampleOf, ChannelWriter<(T, TokenizedSample)> writer,
@@ -138,19 +167,19 @@ public sealed class ScoringSession : IDisposable
         {
             using var run = new RunOptions();
             await using var terminate = cancellationToken.Register(() => run.Terminate = true).ConfigureAwait(false);
-            var tally = new Tally(progress);
-            var window = new List<(T Item, TokenizedSample Sample)>(_options.Window);
+            var tally = new Tally(progress, _scorer);
+            var window = new List<(T Item, TokenizedSample Sample)>(_window);
             Exception? ended = null;
             while (ended is null)
             {
                 ended = await FillAsync(reader, window, cancellationToken).ConfigureAwait(false);
-                float[][] losses = [.. window.Select(static entry => NoLosses(entry.Sample))];
-                int[] lengths = [.. window.Select(static entry => ComputedLength(entry.Sample))];
+                float[][][] losses = [.. window.Select(entry => NoLosses(entry.Sample))];
+                int[] lengths = [.. window.Select(static entry => BatchScorer.ComputedLength(entry.Sample))];
                 tally.AddUnscored(window.Where((_, i) => lengths[i] == 0).Select(static entry => entry.Sample));
-                foreach (int[] batch in BatchPlan.Cut(lengths, _options.TokensPerBatch))
+                foreach (int[] batch in BatchPlan.Cut(lengths, () => Math.Min(_tokensPerBatch, _scorer.TokensThatFit)))
                 {
                     TokenizedSample[] samples = [.. batch.Select(i => window[i].Sample)];
-                    ScoreBatch(samples, [.. batch.Select(i => losses[i])], run, cancellationToken);
+                    _scorer.Score(samples, [.. batch.Select(i => losses[i])], run, cancellationToken);
                     tally.AddBatch(samples);
                 }
 
@@ -174,10 +203,10 @@ public sealed class ScoringSession : IDisposable
     {
         try
         {
-            while (window.Count < _options.Window)
+            while (window.Count < _window)
             {
                 if (!await reader.WaitToReadAsync(cancellationToken).ConfigureAwait(false)) return EndOfItems;
-                while (window.Count < _options.Window && reader.TryRead(out var entry)) window.Add(entry);
+                while (window.Count < _window && reader.TryRead(out var entry)) window.Add(entry);
             }
 
             return null;
@@ -188,92 +217,29 @@ public sealed class ScoringSession : IDisposable
         }
     }
 
-    /// <summary>Scores one batch. Every sample has a target.</summary>
-    private void ScoreBatch(
-        TokenizedSample[] samples, float[][] losses, RunOptions run, CancellationToken cancellationToken)
-    {
-        // The logits of position i − 1 score token i, so what follows a sample's last target, and that target itself, need
-        // not go through the model:
-        //
-        //   tokens   t0 t1 t2 t3 t4 t5      targets t2, t4
-        //   input    t0 t1 t2 t3            rows    1,  3     (flat: b·S + 1, b·S + 3)
-        //
-        // Padding stands behind the tokens, where causal attention never looks.
-        int width = samples.Max(ComputedLength);
-        int count = samples.Sum(static sample => sample.TargetCount);
-        long[] ids = new long[samples.Length * width];
-        int[] lengths = new int[samples.Length];
-        long[] rows = new long[count];
-        long[] targets = new long[count];
-        int next = 0;
-        for (int b = 0; b < samples.Length; b++)
-        {
-            var sample = samples[b];
-            lengths[b] = ComputedLength(sample);
-            for (int i = 0; i < lengths[b]; i++) ids[b * width + i] = sample.InputIds[i];
-            for (int i = 1; i < sample.Length; i++)
-            {
-                if (!sample.IsTarget(i)) continue;
-                rows[next] = (long)b * width + i - 1;
-                targets[next++] = sample.InputIds[i];
-            }
-        }
-
-        float[] batchLosses = new float[count];
-        cancellationToken.ThrowIfCancellationRequested();
-        try
-        {
-            using var idsValue = OrtValue.CreateTensorValueFromMemory(ids, [samples.Length, width]);
-            using var lengthsValue = OrtValue.CreateTensorValueFromMemory(lengths, [samples.Length]);
-            using var rowsValue = OrtValue.CreateTensorValueFromMemory(rows, [count]);
-            using var targetsValue = OrtValue.CreateTensorValueFromMemory(targets, [count]);
-            using var lossValue = OrtValue.CreateTensorValueFromMemory(batchLosses, [count]);
-            _session.Run(
-                run, [ScoringGraph.InputIds, ScoringGraph.Lengths, ScoringGraph.TargetRows, ScoringGraph.TargetIds],
-                [idsValue, lengthsValue, rowsValue, targetsValue], [ScoringGraph.Loss], [lossValue]);
-        }
-        catch (OnnxRuntimeException error)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            throw OnnxErrors.Incomputable($"batch of {samples.Length} samples of up to {width} tokens", error);
-        }
-
-        next = 0;
-        for (int b = 0; b < samples.Length; b++)
-        {
-            for (int i = 1; i < samples[b].Length; i++)
-            {
-                if (!samples[b].IsTarget(i)) continue;
-                float loss = batchLosses[next++];
-                if (!float.IsFinite(loss)) throw OnnxErrors.NotFinite(samples[b].Id, i, loss, _model);
-                losses[b][i] = loss;
-            }
-        }
-    }
-
     private void Check(TokenizedSample sample)
     {
-        if (sample.Length > _config.ContextLength)
-            throw OnnxErrors.LongerThanContext(sample.Id, sample.Length, _config.ContextLength);
-        int token = sample.InputIds.AsSpan().IndexOfAnyExceptInRange(0, _config.VocabularySize - 1);
-        if (token >= 0)
-            throw OnnxErrors.IdOutsideVocabulary(sample.Id, token, sample.InputIds[token], _config.VocabularySize);
+        if (sample.Length > _contextLength) throw OnnxErrors.LongerThanContext(sample.Id, sample.Length, _contextLength);
+        int token = sample.InputIds.AsSpan().IndexOfAnyExceptInRange(0, _vocabularySize - 1);
+        if (token >= 0) throw OnnxErrors.IdOutsideVocabulary(sample.Id, token, sample.InputIds[token], _vocabularySize);
     }
 
-    /// <summary>Tokens that must go through the model: those before the last target.</summary>
-    private static int ComputedLength(TokenizedSample sample) =>
-        Math.Max(0, sample.Labels.AsSpan().LastIndexOfAnyExcept(TokenizedSample.IgnoredLabel));
-
-    private static float[] NoLosses(TokenizedSample sample)
+    private float[][] NoLosses(TokenizedSample sample)
     {
-        float[] losses = new float[sample.Length];
-        Array.Fill(losses, float.NaN);
+        float[][] losses = new float[ModelCount][];
+        for (int model = 0; model < losses.Length; model++)
+        {
+            losses[model] = new float[sample.Length];
+            Array.Fill(losses[model], float.NaN);
+        }
+
         return losses;
     }
 
     /// <summary>Counts what was scored and tells it.</summary>
-    private sealed class Tally(IProgress<ScoringProgress>? progress)
+    private sealed class Tally(IProgress<ScoringProgress>? progress, BatchScorer scorer)
     {
+        private readonly int _splitsBefore = scorer.Splits;
         private readonly Stopwatch _watch = Stopwatch.StartNew();
         private ScoringProgress _total;
 
@@ -285,14 +251,15 @@ public sealed class ScoringSession : IDisposable
 
         public void AddBatch(TokenizedSample[] samples)
         {
-            long computed = samples.Sum(static sample => (long)ComputedLength(sample));
+            long computed = samples.Sum(static sample => (long)BatchScorer.ComputedLength(sample));
             _total = _total with
             {
                 Samples = _total.Samples + samples.Length,
                 Tokens = _total.Tokens + samples.Sum(static sample => (long)sample.Length),
                 Targets = _total.Targets + samples.Sum(static sample => (long)sample.TargetCount),
                 ComputedTokens = _total.ComputedTokens + computed,
-                PaddedTokens = _total.PaddedTokens + (long)samples.Length * samples.Max(ComputedLength) - computed,
+                PaddedTokens = _total.PaddedTokens + (long)samples.Length * samples.Max(BatchScorer.ComputedLength) - computed,
+                Splits = scorer.Splits - _splitsBefore,
                 Elapsed = _watch.Elapsed,
             };
             progress?.Report(_total);

@@ -15,18 +15,18 @@ internal static class DecoderSession
     private const string SpinningOfThreads = "session.intra_op.allow_spinning";
 
     /// <summary>Builds a graph in memory and loads it. Nothing is written; the weights are read where they lie.</summary>
-    /// <param name="model">The model.</param>
+    /// <param name="trunk">The models of the graph; the first decides the number format on CUDA.</param>
     /// <param name="settings">How to compute.</param>
-    /// <param name="build">Builds the graph, given how to add weights to it.</param>
+    /// <param name="build">Builds the graph, given how to add a model's weights to it.</param>
     /// <param name="device">The device chosen: never <see cref="ComputeDevice.Auto"/>.</param>
     public static InferenceSession Load(
-        ModelFolder model, SessionSettings settings, Func<Func<GraphBuilder, DecoderWeights>, ModelProto> build,
+        SharedTrunk trunk, SessionSettings settings, Func<Func<GraphBuilder, int, DecoderWeights>, ModelProto> build,
         out ComputeDevice device)
     {
         using var options = Options(settings, out device);
-        var files = WeightFiles.Resolve(model);
-        var computeType = ComputeTypeOn(device, model);
-        var graph = build(builder => new DecoderWeights(builder, model.Weights, files.LocationOf, computeType));
+        var files = WeightFiles.Resolve(trunk.Models);
+        var computeType = ComputeTypeOn(device, trunk.Models[0]);
+        var graph = build((builder, model) => new DecoderWeights(builder, trunk, model, files.PlaceOf, computeType));
         options.AddSessionConfigEntry(ExternalDataFolder, files.Folder);
         try
         {
@@ -34,7 +34,7 @@ internal static class DecoderSession
         }
         catch (OnnxRuntimeException error)
         {
-            throw OnnxErrors.NotLoaded(model.Path, error);
+            throw OnnxErrors.NotLoaded(string.Join(", ", trunk.Models.Select(static model => model.Path)), error);
         }
     }
 

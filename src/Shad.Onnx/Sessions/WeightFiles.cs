@@ -1,5 +1,6 @@
 using Shad.Models;
 using Shad.Models.Weights;
+using Shad.Onnx.Graphs;
 
 namespace Shad.Onnx.Sessions;
 
@@ -11,21 +12,29 @@ namespace Shad.Onnx.Sessions;
 /// <param name="Locations">Path of each file of <see cref="TensorEntry.File"/> relative to <paramref name="Folder"/>.</param>
 internal sealed record WeightFiles(string Folder, IReadOnlyDictionary<string, string> Locations)
 {
-    /// <summary>The name of a tensor's file for the graph.</summary>
-    public string LocationOf(TensorEntry entry) => Locations[entry.File];
+    /// <summary>Where the graph finds a tensor.</summary>
+    public TensorPlace PlaceOf(TensorEntry entry) => new(Locations[entry.File], entry.Offset);
 
-    /// <summary>The weight files with links resolved.</summary>
-    public static WeightFiles Resolve(ModelFolder model)
+    /// <summary>The weight files of models with links resolved.</summary>
+    /// <exception cref="Core.Errors.ShadException">They share no folder, as files on different drives.</exception>
+    public static WeightFiles Resolve(params IReadOnlyList<ModelFolder> models)
     {
-        var files = model.Weights.Tensors.Values.Select(static entry => entry.File).Distinct(StringComparer.Ordinal)
-            .ToDictionary(static file => file, file => RealPath(Path.Combine(model.Path, file)), StringComparer.Ordinal);
-        string folder = Path.GetDirectoryName(files.Values.First())!;
-        while (files.Values.Any(file => !file.StartsWith(WithSeparator(folder), StringComparison.Ordinal)))
-            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("The weight files share no folder.");
+        var files = models.SelectMany(static model => model.Weights.Tensors.Values.Select(static entry => entry.File))
+            .Distinct(StringComparer.Ordinal).ToDictionary(static file => file, RealPath, StringComparer.Ordinal);
+        string folder = CommonFolder([.. files.Values]);
         return new WeightFiles(
             folder,
             files.ToDictionary(
                 static pair => pair.Key, pair => Path.GetRelativePath(folder, pair.Value).Replace('\\', '/'), StringComparer.Ordinal));
+    }
+
+    /// <summary>The deepest folder that all files lie in, at any depth.</summary>
+    internal static string CommonFolder(IReadOnlyList<string> files)
+    {
+        string? folder = Path.GetDirectoryName(files[0]);
+        while (!string.IsNullOrEmpty(folder) && files.Any(file => !file.StartsWith(WithSeparator(folder), StringComparison.Ordinal)))
+            folder = Path.GetDirectoryName(folder);
+        return string.IsNullOrEmpty(folder) ? throw OnnxErrors.NoCommonFolder(files) : folder;
     }
 
     /// <summary>True where every file lies in the model's folder itself, so that a graph written there finds it.</summary>

@@ -55,8 +55,9 @@ public static class TuneCommand
     {
         if (File.Exists(output)) throw SidecarErrors.OutputExists(output);
         if (!Directory.Exists(output) || !Directory.EnumerateFileSystemEntries(output).Any()) return;
-        string weights = Path.Combine(output, ModelWeights.FileName);
-        if (!File.Exists(weights)) throw SidecarErrors.OutputExists(output);
+        string? weights = Array.Find(
+            [Path.Combine(output, ModelWeights.FileName), Path.Combine(output, BaseReference.ChangesFileName)], File.Exists);
+        if (weights is null) throw SidecarErrors.OutputExists(output);
         using var file = SafetensorsFile.Open(weights);
         if (!file.Metadata.TryGetValue(IdentityKey, out string? found) || found != identity)
             throw SidecarErrors.OutputExists(output);
@@ -196,11 +197,19 @@ public static class TuneCommand
                 TensorDtype.BFloat16 => bfloat16,
                 _ => float32,
             };
-            var tensors = parameters.Parts.Select(part => new TensorToWrite(
+            IEnumerable<TensorToWrite> Tensors(IEnumerable<ParameterPart> parts) => parts.Select(part => new TensorToWrite(
                 part.Name, dtype, part.Shape, stream => TensorMemory.Write(parameters[part.Name], scalarType, stream)));
-            ModelFolderWriter.Write(
-                job.Output, model.Config, tensors, dtype, model.Path, replace: true,
-                new Dictionary<string, string> { [IdentityKey] = identity });
+            var metadata = new Dictionary<string, string> { [IdentityKey] = identity };
+            if (job.ChangesOnly)
+            {
+                var tuned = parameters.Blocks.Where(static block => block.IsTuned).SelectMany(static block => block.Parts);
+                ModelFolderWriter.WriteChanges(job.Output, model, Tensors(tuned), replace: true, metadata);
+            }
+            else
+            {
+                ModelFolderWriter.Write(
+                    job.Output, model.Config, Tensors(parameters.Parts), dtype, model.Path, replace: true, metadata);
+            }
         }
     }
 }

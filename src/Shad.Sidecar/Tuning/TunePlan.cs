@@ -60,7 +60,7 @@ public static class TunePlan
         var decisive = job with
         {
             Model = "", Output = "", Data = "", HeldOut = null, CheckpointEvery = 0, CheckpointFolder = null, EvaluateEvery = 0,
-            ReportEvery = 1, SaveDtype = null, Threads = null,
+            ReportEvery = 1, SaveDtype = null, ChangesOnly = false, Threads = null,
         };
         hash.AppendData(JsonSerializer.SerializeToUtf8Bytes(decisive, SidecarJson.Default.TuneJob));
         hash.AppendData(HashOf(job.Data));

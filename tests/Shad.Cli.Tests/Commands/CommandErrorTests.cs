@@ -121,6 +121,17 @@ public sealed class CommandErrorTests
     public Task Score_on_a_device_that_is_not_there() => ScoreFailsAsync("onnx.no_cuda", "--device", "cuda");
 
     [Test]
+    public async Task Score_with_a_probe_whose_base_model_is_gone()
+    {
+        using (ModelFolder model = ModelFolder.Open(_folder.PathOf("model")))
+            ModelFolderWriter.WriteChanges(_folder.PathOf("probe"), model, []);
+        Directory.Move(_folder.PathOf("model"), _folder.PathOf("moved"));
+        await FailsAsync(
+            "model.base_missing", "score", "--model", _folder.PathOf("moved"), "--probe", _folder.PathOf("probe"), "--corpus",
+            _folder.PathOf("corpus.jsonl"), "--out", _folder.PathOf("out.jsonl"));
+    }
+
+    [Test]
     public Task Score_with_three_probes()
     {
         string model = _folder.PathOf("model");

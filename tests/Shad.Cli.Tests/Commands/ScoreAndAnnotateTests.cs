@@ -3,6 +3,7 @@ using Shad.Cli.Recipes;
 using Shad.Core.Samples;
 using Shad.Data.Annotations;
 using Shad.Models;
+using Shad.Models.Weights;
 using Shad.Onnx.Scoring;
 
 namespace Shad.Cli.Tests.Commands;
@@ -46,6 +47,39 @@ public sealed class ScoreAndAnnotateTests
             Assert.That(rows[i].ProbeLoss, Is.EqualTo(Losses(2, sample)).Within(1e-5));
             Assert.That(rows[i].ControlLoss, Is.EqualTo(Losses(3, sample)).Within(1e-5));
         }
+    }
+
+    [Test]
+    public async Task Probes_stored_as_changes_share_the_layers_of_the_base_model()
+    {
+        using (ModelFolder model = ModelFolder.Open(_folder.PathOf("model1")))
+        {
+            foreach (string name in (string[])["probe", "control"])
+            {
+                string tensor = TensorNames.Layer(1).Down.Weight;
+                float[] values = model.Weights.ReadFloat32(tensor);
+                for (int i = 0; i < values.Length; i++) values[i] += name == "probe" ? 0.1f : -0.1f;
+                ModelFolderWriter.WriteChanges(
+                    _folder.PathOf(name), model,
+                    [TensorToWrite.FromFloat32(tensor, TensorDtype.Float32, model.Weights.Tensors[tensor].Shape, () => values)]);
+            }
+        }
+
+        ShadOutput shad = await ShadProgram.RunAsync(
+            "score", "--model", _folder.PathOf("model1"), "--probe", _folder.PathOf("probe"), "--probe", _folder.PathOf("control"),
+            "--corpus", _folder.PathOf("corpus.jsonl"), "--out", _folder.PathOf("out.jsonl"), "--memory", "64", "--json");
+        Assert.That(shad.ExitCode, Is.Zero, shad.Error);
+        JsonObject json = shad.Json();
+        Assert.That(json["models"]!.GetValue<int>(), Is.EqualTo(3));
+        Assert.That(json["shared_layers"]!.GetValue<int>(), Is.EqualTo(1));
+        Assert.That(json["padding"]!.GetValue<double>(), Is.Zero, "all samples are of one length");
+        Assert.That(json["split_batches"]!.GetValue<int>(), Is.Zero);
+        AnnotationRow row = await AnnotationReader.Open(_folder.PathOf("out.jsonl")).ReadAsync().FirstAsync();
+        TokenizedSample sample = TinyModel.Sample(0, roles: true);
+        Assert.That(row.BaseLoss, Is.EqualTo(Losses("model1", sample)).Within(1e-5));
+        Assert.That(row.ProbeLoss, Is.EqualTo(Losses("probe", sample)).Within(1e-5));
+        Assert.That(row.ControlLoss, Is.EqualTo(Losses("control", sample)).Within(1e-5));
+        Assert.That(row.ProbeLoss, Is.Not.EqualTo(row.ControlLoss).Within(1e-4));
     }
 
     [Test]
@@ -125,9 +159,11 @@ public sealed class ScoreAndAnnotateTests
         "score", "--model", _folder.PathOf("model1"), "--probe", _folder.PathOf("model2"), "--probe", _folder.PathOf("model3"),
         "--corpus", _folder.PathOf("corpus.jsonl"), "--out", _folder.PathOf(name), "--json");
 
-    private float[] Losses(int seed, TokenizedSample sample)
+    private float[] Losses(int seed, TokenizedSample sample) => Losses($"model{seed}", sample);
+
+    private float[] Losses(string name, TokenizedSample sample)
     {
-        using ModelFolder model = ModelFolder.Open(_folder.PathOf($"model{seed}"));
+        using ModelFolder model = ModelFolder.Open(_folder.PathOf(name));
         using ScoringSession session = ScoringSession.Open(model, Cli.Scoring.CorpusScorer.OptionsOf(new ScoreRecipe()));
         return session.Score(sample);
     }

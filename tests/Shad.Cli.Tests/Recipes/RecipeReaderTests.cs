@@ -66,7 +66,7 @@ public sealed class RecipeReaderTests
               precision: bfloat16
               save_dtype: null
               checkpoint_every: 0
-            score: {tokens_per_batch: 100, device: cpu, samples_per_shard: 10}
+            score: {tokens_per_batch: 100, memory_mb: 64, device: cpu, samples_per_shard: 10}
             rule: {kind: paper, margin: 0.2, unit: token}
             tune: {arms: [rft], temperature: 0.5, epochs: 2, evaluate_every: 10, save_dtype: float16}
             """);
@@ -82,10 +82,10 @@ public sealed class RecipeReaderTests
             }));
             Assert.That(recipe.Probe, Is.EqualTo(new ProbeRecipe
             {
-                Fraction = 0.05, MinimumSamples = 20, LastLayers = 2, Steps = 30, Epochs = 3, LearningRate = 1e-3, SamplesPerStep = 4,
+                Fraction = 0.05, MinimumSamples = 20, LastLayers = TunedLayers.Last(2), Steps = 30, Epochs = 3, LearningRate = 1e-3, SamplesPerStep = 4,
                 TokensPerBatch = 1000, Precision = TunePrecision.BFloat16, SaveDtype = null, CheckpointEvery = 0,
             }));
-            Assert.That(recipe.Score, Is.EqualTo(new ScoreRecipe { TokensPerBatch = 100, Device = "cpu", SamplesPerShard = 10 }));
+            Assert.That(recipe.Score, Is.EqualTo(new ScoreRecipe { TokensPerBatch = 100, MemoryMb = 64, Device = "cpu", SamplesPerShard = 10 }));
             Assert.That(recipe.Rule, Is.EqualTo(new RuleRecipe { Kind = RuleKind.Paper, Margin = 0.2, Unit = EvidenceUnit.Token }));
             Assert.That(recipe.Tune, Is.EqualTo(new TuneRecipe
             {
@@ -162,9 +162,12 @@ public sealed class RecipeReaderTests
     [TestCase("corpus: {files: data.jsonl, layout: chat}", "'corpus.layout' is 'chat'; expected one of auto, template, plain")]
     [TestCase("corpus: {files: model}", "No corpus file is there; expected files that end in .jsonl")]
     [TestCase("model: {path: .}", "it holds no config.json")]
+    [TestCase("probe: {last_layers: 0}", "'probe.last_layers' is '0'; expected a whole number of at least 1, 'quarter' or 'all'")]
+    [TestCase("tune: {last_layers: half}", "'tune.last_layers' is 'half'; expected a whole number")]
     [TestCase("tune: {precision: fp8}", "'tune.precision' is 'fp8'; expected one of float32, bfloat16")]
     [TestCase("tune: {save_dtype: int4}", "'tune.save_dtype' is 'int4'; expected one of float32, bfloat16, float16")]
     [TestCase("tune: {learning_rate: .nan}", "'tune.learning_rate' is '.nan'; expected a number")]
+    [TestCase("score: {memory_mb: 15}", "'score.memory_mb' is 15; expected at least 16")]
     [TestCase("score: {device: tpu}", "'score.device' is 'tpu'; expected one of auto, cpu, cuda")]
     public void A_wrong_value_is_named_with_what_was_expected(string line, string expected) => Assert.That(
         Assert.Throws<ShadException>(() => Read("model: {path: model}\ncorpus: {files: data.jsonl}\n", line))!.Message,
@@ -212,15 +215,16 @@ public sealed class RecipeReaderTests
             name: "2024"
             model: {path: model}
             corpus: {files: [data.jsonl], limit: 3, max_bad_rows: 0}
-            probe: {steps: 5, learning_rate: 0.00012345678901234, save_dtype: null, precision: bfloat16}
+            probe: {last_layers: quarter, steps: 5, learning_rate: 0.00012345678901234, save_dtype: null, precision: bfloat16}
             rule: {kind: paper}
-            tune: {arms: [], save_dtype: bfloat16}
+            tune: {arms: [], last_layers: 3, save_dtype: bfloat16}
             """);
 
         string path = _folder.Write("resolved.yaml", RecipeWriter.ToYaml(recipe));
 
         Assert.That(RecipeWriter.ToYaml(RecipeReader.Read(path)), Is.EqualTo(RecipeWriter.ToYaml(recipe)));
         Assert.That(RecipeReader.Read(path).Probe, Is.EqualTo(recipe.Probe));
+        Assert.That(RecipeReader.Read(path).Tune.LastLayers, Is.EqualTo(TunedLayers.Last(3)));
         Assert.That(RecipeReader.Read(path).Name, Is.EqualTo("2024"));
     }
 
@@ -232,6 +236,20 @@ public sealed class RecipeReaderTests
 
         Assert.That(() => RecipeReader.Read(path), Throws.TypeOf<ShadException>());
         Assert.That(RecipeReader.Read(path, filesMustExist: false).Corpus.Files, Has.Count.EqualTo(1));
+    }
+
+    [TestCase("", 12, null)]
+    [TestCase("probe: {last_layers: null}", 12, null)]
+    [TestCase("probe: {last_layers: all}", 12, null)]
+    [TestCase("probe: {last_layers: quarter}", 12, 3)]
+    [TestCase("probe: {last_layers: quarter}", 30, 7)]
+    [TestCase("probe: {last_layers: quarter}", 3, 1)]
+    [TestCase("probe: {last_layers: 5}", 12, 5)]
+    public void The_layers_of_a_tune_are_all_a_quarter_or_a_number(string line, int layers, int? expected)
+    {
+        Recipe recipe = Read("model: {path: model}\ncorpus: {files: data.jsonl}\n", line);
+        Assert.That(recipe.Probe.LastLayers.CountOf(() => layers), Is.EqualTo(expected));
+        Assert.That(recipe.Tune.LastLayers, Is.EqualTo(TunedLayers.All));
     }
 
     private Recipe Read(string yaml, string more = "", params string[] overrides)

@@ -1,5 +1,8 @@
 using Shad.Cli.Runs;
+using Shad.Cli.Tests.Commands;
 using Shad.Core.Errors;
+using Shad.Models;
+using Shad.Models.Weights;
 
 namespace Shad.Cli.Tests.Runs;
 
@@ -118,6 +121,26 @@ public sealed class RunFolderTests
         Assert.That(await hashes.OfAsync(model, CancellationToken.None), Is.EqualTo(before), "graphs are made from the model");
         _folder.Write("model/model.safetensors", "bb");
         Assert.That(await hashes.OfAsync(model, CancellationToken.None), Is.Not.EqualTo(before));
+    }
+
+    [Test]
+    public async Task The_hash_of_a_model_stored_as_changes_follows_its_base_and_not_where_that_lies()
+    {
+        string Write(string name, ulong seed, string place)
+        {
+            string whole = _folder.PathOf(place), changes = _folder.PathOf(name);
+            ModelInitializer.Write(whole, TinyModel.Config, new InitializationOptions { Seed = seed });
+            using ModelFolder model = ModelFolder.Open(whole);
+            int size = TinyModel.Config.HiddenSize;
+            ModelFolderWriter.WriteChanges(
+                changes, model, [TensorToWrite.FromFloat32(TensorNames.FinalNorm, TensorDtype.Float32, [size], () => new float[size])]);
+            return changes;
+        }
+
+        var hashes = new ContentHashes();
+        string one = await hashes.OfAsync(Write("a", 1, "base"), CancellationToken.None);
+        Assert.That(await hashes.OfAsync(Write("b", 1, "elsewhere"), CancellationToken.None), Is.EqualTo(one));
+        Assert.That(await hashes.OfAsync(Write("c", 2, "other"), CancellationToken.None), Is.Not.EqualTo(one));
     }
 
     private async Task WriteStageAsync(string text)

@@ -132,6 +132,41 @@ public sealed class ModelWeightsTests
         Refusal.Of(Open, "model.missing_file", ModelWeights.FileName, $"'{name}'");
     }
 
+    [Test]
+    public void A_tensor_has_the_same_values_as_its_widening_and_not_as_one_of_another_value_or_shape()
+    {
+        // Values that 16 bits hold exactly; more of them than are compared at a time.
+        float[] values = [.. Enumerable.Range(0, 300_000).Select(static i => (i % 64 - 32) / 8f)];
+        float[] last = [.. values[..^1], values[^1] + 0.125f];
+        float[] nan = [.. values[..^1], float.NaN];
+        void Write(string file, params (string Name, TensorDtype Dtype, float[] Values)[] tensors) => SafetensorsWriter.Write(
+            _folder.File(file, ModelWeights.FileName),
+            tensors.Select(tensor => TensorToWrite.FromFloat32(tensor.Name, tensor.Dtype, [tensor.Values.Length], () => tensor.Values)));
+        Directory.CreateDirectory(_folder.File("one"));
+        Directory.CreateDirectory(_folder.File("other"));
+        Write("one", ("f32", TensorDtype.Float32, values), ("bf16", TensorDtype.BFloat16, values), ("nan", TensorDtype.BFloat16, nan));
+        Write(
+            "other", ("f32", TensorDtype.Float32, values), ("f16", TensorDtype.Float16, values), ("last", TensorDtype.Float32, last),
+            ("cut", TensorDtype.Float32, values[..^1]), ("nan", TensorDtype.Float32, nan));
+        using ModelWeights one = ModelWeights.Open(_folder.File("one")), other = ModelWeights.Open(_folder.File("other"));
+        Assert.Multiple(() =>
+        {
+            foreach (string name in new[] { "f32", "bf16" })
+            {
+                Assert.That(one.HasSameValues(name, one, name), name);
+                Assert.That(one.HasSameValues(name, other, "f32"), name);
+                Assert.That(one.HasSameValues(name, other, "f16"), name);
+                Assert.That(other.HasSameValues("f16", one, name), name);
+                Assert.That(one.HasSameValues(name, other, "last"), Is.False, name);
+                Assert.That(one.HasSameValues(name, other, "cut"), Is.False, name);
+            }
+
+            Assert.That(one.HasSameValues("nan", other, "nan"));
+            Assert.That(one.HasSameValues("nan", other, "f32"), Is.False);
+        });
+        Refusal.Of(() => one.HasSameValues("f32", other, "absent"), "model.tensor_missing", "absent");
+    }
+
     private void Open() => ModelWeights.Open(_folder.Path).Dispose();
 
     private void Index(string json) => File.WriteAllText(_folder.File(ModelWeights.IndexFileName), json);

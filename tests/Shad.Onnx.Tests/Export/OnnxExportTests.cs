@@ -8,6 +8,7 @@ using Shad.Models;
 using Shad.Models.Configuration;
 using Shad.Models.Weights;
 using Shad.Onnx.Export;
+using Shad.Onnx.Graphs;
 using Shad.Onnx.Protobuf;
 using Shad.Onnx.Scoring;
 using Shad.Onnx.Tests.Support;
@@ -31,6 +32,32 @@ internal sealed class OnnxExportTests
         OnnxExport.Write(model);
         OnnxExport.Check(model);
         Assert.That(Exported(model), Is.EquivalentTo(Files));
+    }
+
+    [Test]
+    public void An_export_of_a_model_stored_as_changes_stands_by_itself()
+    {
+        using var folder = new TemporaryFolder();
+        using var model = TestModels.Create(folder, TestModels.Kinds["qwen2"], TensorDtype.BFloat16);
+        using var changed = TestModels.Changed(folder, model, firstTuned: 2);
+        var written = OnnxExport.Write(changed);
+        Assert.That(written.Select(Path.GetFileName), Is.EquivalentTo((string[])[.. Files, "onnx_base.weights"]));
+        OnnxExport.Check(changed);
+
+        var sample = TestSamples.Random(new SeededRandom(3), "sample", 30, model.Config.VocabularySize);
+        float[] expected;
+        using (var session = ScoringSession.Open(changed)) expected = session.Score(sample);
+        Directory.Move(model.Path, model.Path + ".away");
+        using (var exported = ScoringSession.Wrap(
+            Onnx.Sessions.DecoderSession.LoadFile(Path.Combine(changed.Path, "scoring.onnx"), new()), SharedTrunk.Of(changed)))
+        {
+            Assert.That(exported.Score(sample), Is.EqualTo(expected));
+        }
+
+        OnnxExport.Remove(changed);
+        Assert.That(
+            Directory.GetFiles(changed.Path).Select(Path.GetFileName),
+            Is.EquivalentTo(new[] { "config.json", BaseReference.FileName, BaseReference.ChangesFileName }));
     }
 
     [Test]
@@ -65,7 +92,7 @@ internal sealed class OnnxExportTests
         var sample = TestSamples.Random(new SeededRandom(3), "sample", 30, model.Config.VocabularySize);
         using var session = ScoringSession.Open(model);
         using var written = ScoringSession.Wrap(
-            Onnx.Sessions.DecoderSession.LoadFile(Path.Combine(model.Path, "scoring.onnx"), new()), model);
+            Onnx.Sessions.DecoderSession.LoadFile(Path.Combine(model.Path, "scoring.onnx"), new()), SharedTrunk.Of(model));
         Assert.That(written.Score(sample), Is.EqualTo(session.Score(sample)));
     }
 

@@ -48,8 +48,9 @@ internal sealed class ScoringExactnessTests
     {
         using var folder = new TemporaryFolder();
         using var model = TestModels.Create(folder, TestModels.Kinds["qwen2"]);
+        var trunk = SharedTrunk.Of(model);
         using var session = ScoringSession.Wrap(
-            DecoderSession.Load(model, new(), weightsOf => ScoringGraph.Build(model.Config, weightsOf, blockRows), out _), model);
+            DecoderSession.Load(trunk, new(), weightsOf => ScoringGraph.Build(trunk, weightsOf, blockRows), out _), trunk);
         AssertAsReference(model, session, TestSamples.Random(new SeededRandom(7), "sample", 46, model.Config.VocabularySize));
     }
 

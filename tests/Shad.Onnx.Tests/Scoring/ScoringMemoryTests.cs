@@ -57,6 +57,29 @@ internal sealed class ScoringMemoryTests
         Assert.That(large - small, Is.LessThan(100 * Megabyte));
     }
 
+    [TestCase(97, 64)]
+    [TestCase(60_000, 64)]
+    [TestCase(60_000, 200)]
+    public void A_pass_keeps_to_the_memory_it_is_given(int vocabulary, int megabytes)
+    {
+        using var folder = new TemporaryFolder();
+        var config = Large(vocabulary) with { HiddenSize = 64, IntermediateSize = 600, LayerCount = 2, HeadSize = 32 };
+        using var model = TestModels.Create(folder, config);
+
+        // Without a bound a batch is 1,000,000 tokens, 10 GB of activations.
+        var options = new ScoringOptions { TokensPerBatch = 1_000_000, Memory = megabytes * Megabyte };
+        var samples = TestSamples.Many(seed: 3, count: 150, maximumLength: 400, vocabulary);
+        using var session = ScoringSession.Open(model, options);
+        session.Score(samples[0]);
+        long peak = PeakOf(() =>
+        {
+            int scored = session.ScoreAsync(samples.ToAsyncEnumerable(), static sample => sample).ToBlockingEnumerable().Count();
+            Assert.That(scored, Is.EqualTo(samples.Count));
+        });
+        TestContext.Out.WriteLine($"{megabytes} MB allowed, {peak / Megabyte} MB taken");
+        Assert.That(peak, Is.LessThan(megabytes * Megabyte));
+    }
+
     [Test]
     public void Memory_is_steady_over_many_batches_of_changing_shapes()
     {

@@ -56,6 +56,7 @@ internal sealed class ScoringSessionTests
             new() { TokensPerBatch = 256, Window = 7 },
             new() { TokensPerBatch = 1000, Window = 1 },
             new() { TokensPerBatch = 100_000 },
+            new() { TokensPerBatch = 100_000, Memory = ScoringOptions.LeastMemory },
             new() { Threads = 1 },
         })
         {
@@ -253,7 +254,7 @@ internal sealed class ScoringSessionTests
     {
         foreach (var options in new ScoringOptions[]
         {
-            new() { TokensPerBatch = 0 }, new() { Window = 0 }, new() { Threads = 0 }, new() { DeviceIndex = -1 },
+            new() { TokensPerBatch = 0 }, new() { Memory = ScoringOptions.LeastMemory - 1 }, new() { Window = 0 }, new() { Threads = 0 }, new() { DeviceIndex = -1 },
         })
         {
             Assert.That(

@@ -1,3 +1,4 @@
+using Shad.Core.Randomness;
 using Shad.Models;
 using Shad.Models.Configuration;
 using Shad.Models.Weights;
@@ -73,5 +74,48 @@ internal static class TestModels
             BiasDeviation = 0.3,
         });
         return ModelFolder.Open(path);
+    }
+
+    /// <summary>
+    /// Writes a copy of a model as a short tune of its last layers leaves it: the layers from <paramref name="firstTuned"/> on, the
+    /// last norm and an untied head are moved a little, all else has the same values.
+    /// </summary>
+    /// <param name="folder">Where.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="firstTuned">First layer tuned; the number of layers tunes the top only, −1 everything.</param>
+    /// <param name="dtype">dtype of the copy; must hold the model's values.</param>
+    /// <param name="seed">Seed of the movement.</param>
+    public static ModelFolder Tuned(
+        TemporaryFolder folder, ModelFolder model, int firstTuned, TensorDtype dtype = TensorDtype.Float32, ulong seed = 2)
+    {
+        string path = Path.Combine(folder.Path, $"tuned-{Guid.NewGuid():N}");
+        ModelFolderWriter.Write(path, model.Config, Moved(model, firstTuned, dtype, seed).Select(static tensor => tensor.Tensor), dtype);
+        return ModelFolder.Open(path);
+    }
+
+    /// <summary>The same model as <see cref="Tuned"/> in float32, stored as what it changes.</summary>
+    public static ModelFolder Changed(TemporaryFolder folder, ModelFolder model, int firstTuned, ulong seed = 2)
+    {
+        string path = Path.Combine(folder.Path, $"changed-{Guid.NewGuid():N}");
+        ModelFolderWriter.WriteChanges(
+            path, model,
+            Moved(model, firstTuned, TensorDtype.Float32, seed).Where(static tensor => tensor.IsTuned).Select(static tensor => tensor.Tensor));
+        return ModelFolder.Open(path);
+    }
+
+    private static List<(TensorToWrite Tensor, bool IsTuned)> Moved(ModelFolder model, int firstTuned, TensorDtype dtype, ulong seed)
+    {
+        var random = new SeededRandom(seed);
+        return [.. TensorLayout.Expected(model.Config).Select(tensor =>
+        {
+            float[] values = model.Weights.ReadFloat32(tensor.Name);
+            bool isTuned = IsTuned(tensor.Name);
+            for (int i = 0; isTuned && i < values.Length; i++) values[i] += (float)(0.02 * random.NextGaussian());
+            return (TensorToWrite.FromFloat32(tensor.Name, dtype, tensor.Shape, () => values), isTuned);
+        })];
+
+        bool IsTuned(string name) => firstTuned < 0 || name is TensorNames.FinalNorm or TensorNames.Head
+            || Enumerable.Range(firstTuned, model.Config.LayerCount - firstTuned)
+                .Any(layer => name.StartsWith(TensorNames.Layer(layer).Prefix + ".", StringComparison.Ordinal));
     }
 }
