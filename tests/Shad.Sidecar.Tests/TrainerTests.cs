@@ -3,6 +3,7 @@ using Shad.Core.Samples;
 using Shad.Core.Tuning;
 using Shad.Core.Weighting;
 using Shad.Models;
+using Shad.Models.Adapters;
 using Shad.Models.Configuration;
 using Shad.Sidecar.Modules;
 using Shad.Sidecar.Objectives;
@@ -280,6 +281,44 @@ public sealed class TrainerTests
         for (int step = 2; step < 6; step++) bench.Trainer.Step(samples, step, 1e-3, default);
         SampleLosses.ByRole(bench.Decoder, samples, 60, CPU, default);
         Assert.That(Tensor.TotalCount, Is.EqualTo(before));
+    }
+
+    /// <summary>Recomputed layers run the same operations in the same order: not one bit may differ.</summary>
+    [Test]
+    public void Recomputing_layers_gives_exactly_the_same_gradients(
+        [ValueSource(typeof(TinyModels), nameof(TinyModels.Configs))] DecoderConfig config, [Values] TunePrecision precision,
+        [Values("all", "last", "lora")] string part)
+    {
+        using var folder = new TemporaryFolder();
+        using var model = TinyModels.Create(folder, config, deviation: 0.15);
+        var samples = TinyModels.Samples(8);
+        var tuned = part switch
+        {
+            "all" => TunedPart.All,
+            "last" => TunedPart.Last(2),
+            _ => TunedPart.Of(new AdapterConfig { Rank = 2, Alpha = 4, Targets = ["q_proj", "down_proj"], Layers = [1, 2] }),
+        };
+        float[] Gradient(bool recompute)
+        {
+            using var parameters = new DecoderParameters(config, tuned, precision, CPU);
+            parameters.Load(model.Weights);
+            if (part == "lora")
+            {
+                manual_seed(4);
+                using (no_grad()) parameters.Values.normal_(0, 0.2);
+                parameters.RefreshHalf();
+            }
+
+            using var decoder = new TorchDecoder(parameters, CPU);
+            using var optimizer = new AdamW(parameters, new AdamWOptions());
+            var options = new TrainerOptions { TokensPerBatch = 60, Precision = precision, RecomputeLayers = recompute, Dropout = 0.2, Seed = 1 };
+            new Trainer(decoder, optimizer, new RftObjective(0.7), options, CPU).Accumulate(samples, default);
+            return parameters.Gradient.data<float>().ToArray();
+        }
+
+        float[] plain = Gradient(recompute: false);
+        Assert.That(plain.Max(MathF.Abs), Is.GreaterThan(0));
+        Assert.That(Gradient(recompute: true), Is.EqualTo(plain));
     }
 
     [Test]

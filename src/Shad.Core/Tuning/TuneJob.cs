@@ -52,6 +52,11 @@ public sealed record TuneJob
     /// <summary>Tune only the last k layers (with the final norm and an untied head); null tunes every parameter.</summary>
     public int? LastLayers { get; init; }
 
+    /// <summary>Tune low-rank adapters instead of the weights themselves; null tunes the weights. With <see cref="LastLayers"/>,
+    /// only the last k layers get adapters. The output is the merged model, with the adapter itself in its folder
+    /// <c>adapter</c>, in PEFT's layout.</summary>
+    public LoraSettings? Lora { get; init; }
+
     /// <summary>Optimizer steps; null derives them from <see cref="Epochs"/>.</summary>
     public int? Steps { get; init; }
 
@@ -88,6 +93,10 @@ public sealed record TuneJob
 
     /// <summary>Number format of the matrix products.</summary>
     public TunePrecision Precision { get; init; } = TunePrecision.Float32;
+
+    /// <summary>Keep only the layers' inputs for the backward pass and run each layer again when its gradient is taken: memory of
+    /// one layer's activations instead of all, for about a third more time. The gradients are the same bit for bit.</summary>
+    public bool GradientCheckpointing { get; init; }
 
     /// <summary>Longest sequence in tokens; null takes the model's context. Longer samples are truncated from the left of the
     /// prompt, or skipped and counted where the responses alone do not fit.</summary>

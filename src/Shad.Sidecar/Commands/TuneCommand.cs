@@ -3,6 +3,7 @@ using Shad.Core.Evaluation;
 using Shad.Core.Samples;
 using Shad.Core.Tuning;
 using Shad.Models;
+using Shad.Models.Adapters;
 using Shad.Models.Weights;
 using Shad.Sidecar.Checkpoints;
 using Shad.Sidecar.Modules;
@@ -20,6 +21,9 @@ public static class TuneCommand
     /// <summary>Key, in the metadata of the written weights, of the identity of the tune that wrote them.</summary>
     private const string IdentityKey = "shad_tune";
 
+    /// <summary>Name, in the output folder, of the folder of the adapter that was tuned.</summary>
+    public const string AdapterFolderName = "adapter";
+
     /// <summary>Runs a job; continues from its checkpoint where there is one.</summary>
     /// <param name="job">The job.</param>
     /// <param name="events">Told what happens.</param>
@@ -35,6 +39,8 @@ public static class TuneCommand
         using var model = ModelFolder.Open(job.Model);
         if (job.LastLayers > model.Config.LayerCount)
             throw SidecarErrors.JobValue("last_layers", job.LastLayers, $"at most {model.Config.LayerCount}, the model's layers");
+        using var from = job.Lora?.From is { } folder ? AdapterFolder.Open(folder, model.Config) : null;
+        var adapter = TunePlan.AdapterOf(job, model.Config.LayerCount, from);
         string identity = TunePlan.Identity(job, model);
         CheckOutput(job.Output, identity);
 
@@ -48,7 +54,7 @@ public static class TuneCommand
         var heldOut = job.HeldOut is { } path ? await Read(path).ConfigureAwait(false) : null;
         if (heldOut is not null) Warn(events, job.HeldOut!, heldOut, maximumLength);
 
-        new TuneRun(job, model, identity, objective, data, heldOut, events, clock).Run(cancellationToken);
+        new TuneRun(job, model, adapter, from, identity, objective, data, heldOut, events, clock).Run(cancellationToken);
     }
 
     private static void CheckOutput(string output, string identity)
@@ -80,8 +86,8 @@ public static class TuneCommand
 
     /// <summary>The tune proper, once everything is read and checked.</summary>
     private sealed class TuneRun(
-        TuneJob job, ModelFolder model, string identity, ITuneObjective objective, TuneData data, TuneData? heldOut,
-        EventWriter events, Stopwatch clock)
+        TuneJob job, ModelFolder model, AdapterConfig? adapter, AdapterFolder? from, string identity, ITuneObjective objective,
+        TuneData data, TuneData? heldOut, EventWriter events, Stopwatch clock)
     {
         private readonly SampleOrder _order = new(
             data.Samples.Count, job.SamplesPerStep, job.Steps, job.Epochs, job.ShuffleData ? job.Seed : null);
@@ -93,8 +99,11 @@ public static class TuneCommand
         {
             set_num_threads(job.Threads ?? Environment.ProcessorCount);
             var device = TorchDevice.Best();
-            using var parameters = new DecoderParameters(model.Config, TunedPart.Last(job.LastLayers), job.Precision, device);
+            var tuned = adapter is null ? TunedPart.Last(job.LastLayers) : TunedPart.Of(adapter);
+            using var parameters = new DecoderParameters(model.Config, tuned, job.Precision, device);
             parameters.Load(model.Weights);
+            if (from is not null) parameters.BeginAdapters(from);
+            else if (adapter is not null) parameters.BeginAdapters(job.Seed);
             using var decoder = new TorchDecoder(parameters, device);
             using var optimizer = new AdamW(
                 parameters, new AdamWOptions { Beta1 = job.Beta1, Beta2 = job.Beta2, WeightDecay = job.WeightDecay });
@@ -110,6 +119,7 @@ public static class TuneCommand
                 new TrainerOptions
                 {
                     TokensPerBatch = job.TokensPerBatch, MaximumGradientNorm = job.MaximumGradientNorm, Precision = job.Precision,
+                    Dropout = adapter?.Dropout ?? 0, Seed = job.Seed, RecomputeLayers = job.GradientCheckpointing,
                 },
                 device);
             var progress = new ProgressWindow(first, _order.Steps);
@@ -190,6 +200,16 @@ public static class TuneCommand
         private void Write(DecoderParameters parameters)
         {
             var dtype = job.SaveDtype is { } name ? TensorDtypes.Parse(name) : model.Weights.MainDtype;
+            var metadata = new Dictionary<string, string> { [IdentityKey] = identity };
+            if (adapter is not null)
+            {
+                var tunedAdapter = new TunedAdapter(parameters, adapter);
+                ModelFolderWriter.Write(
+                    job.Output, model.Config, AdapterMerge.Tensors(model, tunedAdapter, dtype), dtype, model.Path, replace: true, metadata,
+                    folder => AdapterFolder.Write(Path.Combine(folder, AdapterFolderName), tunedAdapter, model.Config));
+                return;
+            }
+
             var scalarType = dtype switch
             {
                 TensorDtype.Float16 => float16,
@@ -198,9 +218,7 @@ public static class TuneCommand
             };
             var tensors = parameters.Parts.Select(part => new TensorToWrite(
                 part.Name, dtype, part.Shape, stream => TensorMemory.Write(parameters[part.Name], scalarType, stream)));
-            ModelFolderWriter.Write(
-                job.Output, model.Config, tensors, dtype, model.Path, replace: true,
-                new Dictionary<string, string> { [IdentityKey] = identity });
+            ModelFolderWriter.Write(job.Output, model.Config, tensors, dtype, model.Path, replace: true, metadata);
         }
     }
 }

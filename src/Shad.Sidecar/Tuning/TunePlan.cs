@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Shad.Core.Tuning;
 using Shad.Models;
+using Shad.Models.Adapters;
 
 namespace Shad.Sidecar.Tuning;
 
@@ -44,8 +45,59 @@ public static class TunePlan
             job.SaveDtype is null or "float32" or "bfloat16" or "float16",
             "save_dtype", job.SaveDtype, "float32, bfloat16 or float16, or null for that of the model");
         Require(job.Threads is null or > 0, "threads", job.Threads, "at least 1, or null for all cores");
+        if (job.Lora is { } lora) Check(lora, Require);
         if (!File.Exists(job.Data)) throw SidecarErrors.FileMissing("data", job.Data);
         if (job.HeldOut is { } heldOut && !File.Exists(heldOut)) throw SidecarErrors.FileMissing("held_out", heldOut);
+    }
+
+    private static void Check(LoraSettings lora, Action<bool, string, object?, string> require)
+    {
+        require(lora.Rank is null or > 0, "lora.rank", lora.Rank, "at least 1");
+        require(lora.Alpha is null || (double.IsFinite(lora.Alpha.Value) && lora.Alpha > 0), "lora.alpha", lora.Alpha, "a number above 0");
+        require(lora.Dropout is >= 0 and < 1, "lora.dropout", lora.Dropout, "a share from 0, below 1");
+        if (lora.Targets is { } targets)
+        {
+            string expected = $"{LoraSettings.AllLinear}, or some of {string.Join(", ", AdapterModules.Names)}";
+            require(targets.Count > 0, "lora.targets", "[]", expected);
+            foreach (string target in targets)
+                require(target == LoraSettings.AllLinear || AdapterModules.Names.Contains(target), "lora.targets", $"'{target}'", expected);
+        }
+
+        if (lora.From is null) return;
+        const string ofAdapter = "null, since it is the adapter's own where lora.from is given";
+        require(lora.Rank is null, "lora.rank", lora.Rank, ofAdapter);
+        require(lora.Alpha is null, "lora.alpha", lora.Alpha, ofAdapter);
+        require(lora.Targets is null, "lora.targets", "a list", ofAdapter);
+        require(lora.RankStabilized is null, "lora.rank_stabilized", lora.RankStabilized, ofAdapter);
+    }
+
+    /// <summary>The adapter that a job tunes; null where it tunes the weights themselves.</summary>
+    /// <param name="job">The job, checked.</param>
+    /// <param name="layerCount">Layers of the model.</param>
+    /// <param name="from">The adapter to start from, where the job names one.</param>
+    public static AdapterConfig? AdapterOf(TuneJob job, int layerCount, AdapterFolder? from)
+    {
+        ArgumentNullException.ThrowIfNull(job);
+        if (job.Lora is not { } lora) return null;
+        if (from is not null)
+        {
+            if (job.LastLayers is not null)
+                throw SidecarErrors.JobValue("last_layers", job.LastLayers, "null, since the layers are the adapter's own where lora.from is given");
+            return from.Config with { Dropout = lora.Dropout, BaseModel = job.Model };
+        }
+
+        int rank = lora.Rank ?? LoraSettings.DefaultRank;
+        var targets = lora.Targets ?? [LoraSettings.AllLinear];
+        return new AdapterConfig
+        {
+            Rank = rank,
+            Alpha = lora.Alpha ?? 2 * rank,
+            Dropout = lora.Dropout,
+            RankStabilized = lora.RankStabilized ?? false,
+            Targets = [.. AdapterModules.Names.Where(name => targets.Contains(LoraSettings.AllLinear) || targets.Contains(name))],
+            Layers = job.LastLayers is { } last && last < layerCount ? [.. Enumerable.Range(layerCount - last, last)] : null,
+            BaseModel = job.Model,
+        };
     }
 
     /// <summary>
@@ -60,11 +112,18 @@ public static class TunePlan
         var decisive = job with
         {
             Model = "", Output = "", Data = "", HeldOut = null, CheckpointEvery = 0, CheckpointFolder = null, EvaluateEvery = 0,
-            ReportEvery = 1, SaveDtype = null, Threads = null,
+            ReportEvery = 1, SaveDtype = null, Threads = null, GradientCheckpointing = false,
+            Lora = job.Lora is null ? null : job.Lora with { From = null },
         };
         hash.AppendData(JsonSerializer.SerializeToUtf8Bytes(decisive, SidecarJson.Default.TuneJob));
         hash.AppendData(HashOf(job.Data));
         foreach (string file in model.Weights.Files.Order(StringComparer.Ordinal)) hash.AppendData(HashOf(file));
+        if (job.Lora?.From is { } from)
+        {
+            hash.AppendData(HashOf(Path.Combine(from, AdapterConfig.FileName)));
+            hash.AppendData(HashOf(Path.Combine(from, AdapterFolder.WeightsFileName)));
+        }
+
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
