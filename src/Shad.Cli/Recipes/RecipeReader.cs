@@ -147,6 +147,7 @@ public static class RecipeReader
         where T : TuningRecipe => defaults with
         {
             LastLayers = section.OptionalInteger("last_layers", 1),
+            Lora = section.Has("lora") ? Lora(section.Section("lora")) : null,
             Steps = section.OptionalInteger("steps", 1),
             Epochs = section.Real("epochs", defaults.Epochs, 0, 10_000, minimumExcluded: true),
             LearningRate = section.Real("learning_rate", defaults.LearningRate, 0, 1, minimumExcluded: true),
@@ -154,9 +155,28 @@ public static class RecipeReader
             TokensPerBatch = section.Integer("tokens_per_batch", defaults.TokensPerBatch, 1),
             Threads = section.OptionalInteger("threads", 1),
             Precision = section.Choice("precision", defaults.Precision, Precisions),
+            GradientCheckpointing = section.Flag("gradient_checkpointing", defaults.GradientCheckpointing),
             SaveDtype = section.OptionalChoice("save_dtype", defaults.SaveDtype, RecipeDefaults.Dtypes),
             CheckpointEvery = section.Integer("checkpoint_every", defaults.CheckpointEvery, 0),
         };
+
+    private static LoraSettings Lora(RecipeSection section)
+    {
+        double alpha = section.Real("alpha", 0, 0, 1_000_000, minimumExcluded: true);
+        IReadOnlyList<string> targets = section.Choices("targets", [], RecipeDefaults.LoraTargets.ToDictionary(target => target));
+        bool stabilized = section.Flag("rank_stabilized", false);
+        var lora = new LoraSettings
+        {
+            Rank = section.OptionalInteger("rank", 1),
+            Alpha = alpha > 0 ? alpha : null,
+            Dropout = section.Real("dropout", 0, 0, 0.99),
+            Targets = targets.Count > 0 ? targets : null,
+            RankStabilized = section.Has("rank_stabilized") ? stabilized : null,
+            From = section.FilePath("from"),
+        };
+        section.End();
+        return lora;
+    }
 
     private static ScoreRecipe Score(RecipeSection section)
     {

@@ -28,6 +28,8 @@ internal sealed class TuningWork(StageContext context, SidecarProcess sidecar)
         Output = "",
         Data = data,
         LastLayers = recipe.LastLayers,
+        Lora = recipe.Lora,
+        GradientCheckpointing = recipe.GradientCheckpointing,
         Steps = recipe.Steps,
         Epochs = recipe.Epochs,
         LearningRate = recipe.LearningRate,
