@@ -130,7 +130,7 @@ internal sealed class TuningOptionGroup
 
     private readonly Option<string?> _precision = new("--precision")
     {
-        Description = "Number format of the matrix products: float32 (default) or bfloat16.",
+        Description = "Number format of the matrix products: float32, bfloat16, or auto (bfloat16 where the processor has it).",
         HelpName = "FORMAT",
     };
 
@@ -144,7 +144,7 @@ internal sealed class TuningOptionGroup
         _tokensPerBatch = BoundedOption.Of(
             "--tune-tokens-per-batch",
             Text($"Most padded tokens in one forward pass of the tune; bounds memory. Default: {defaults.TokensPerBatch}."), 1, int.MaxValue);
-        _precision.AcceptOnlyFromAmong("float32", "bfloat16");
+        _precision.AcceptOnlyFromAmong("float32", "bfloat16", "auto");
         foreach (Option option in (Option[])[_steps, _epochs, _learningRate, _samplesPerStep, _lastLayers, _tokensPerBatch, _precision, _gradientCheckpointing])
             command.Options.Add(option);
         _lora = new LoraOptionGroup(command);
@@ -165,6 +165,7 @@ internal sealed class TuningOptionGroup
             {
                 "bfloat16" => TunePrecision.BFloat16,
                 "float32" => TunePrecision.Float32,
+                "auto" => TunePrecision.Auto,
                 _ => defaults.Precision,
             },
         };

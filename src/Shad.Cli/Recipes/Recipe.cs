@@ -176,6 +176,7 @@ public sealed record TuneRecipe : TuningRecipe
         Epochs = 1;
         LearningRate = 2e-4;
         SamplesPerStep = 16;
+        Precision = TunePrecision.Auto;
     }
 
     /// <summary>What is trained; empty stops the run after classification.</summary>
@@ -183,6 +184,9 @@ public sealed record TuneRecipe : TuningRecipe
 
     /// <summary>Optimizer steps between measurements on the held-out samples; 0 measures only before and after.</summary>
     public int EvaluateEvery { get; init; }
+
+    /// <summary>Stop where the held-out loss no longer improves, and keep the best weights; null runs to the end.</summary>
+    public EarlyStoppingSettings? EarlyStopping { get; init; }
 
     /// <summary>τ of the RFT loss, in nats.</summary>
     public double Temperature { get; init; } = 1.0;

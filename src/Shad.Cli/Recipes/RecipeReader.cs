@@ -21,6 +21,7 @@ public static class RecipeReader
     {
         ["float32"] = TunePrecision.Float32,
         ["bfloat16"] = TunePrecision.BFloat16,
+        ["auto"] = TunePrecision.Auto,
     };
 
     /// <summary>Reads and checks a recipe.</summary>
@@ -137,10 +138,25 @@ public static class RecipeReader
         {
             Arms = section.Choices("arms", defaults.Arms, Arms),
             EvaluateEvery = section.Integer("evaluate_every", defaults.EvaluateEvery, 0),
+            EarlyStopping = section.Has("early_stopping") ? EarlyStopping(section.Section("early_stopping")) : null,
             Temperature = section.Real("temperature", defaults.Temperature, 0, 1000, minimumExcluded: true),
         };
+        if (tune.EarlyStopping is not null && tune.EvaluateEvery == 0)
+            section.Note("early_stopping", "'tune.early_stopping' goes by measurements between steps; expected 'tune.evaluate_every' of at least 1 with it");
         section.End();
         return tune;
+    }
+
+    private static EarlyStoppingSettings EarlyStopping(RecipeSection section)
+    {
+        var defaults = new EarlyStoppingSettings();
+        var stopping = new EarlyStoppingSettings
+        {
+            Patience = section.Integer("patience", defaults.Patience, 1),
+            MinimumImprovement = section.Real("minimum_improvement", defaults.MinimumImprovement, 0, 1000),
+        };
+        section.End();
+        return stopping;
     }
 
     private static T Tuning<T>(RecipeSection section, T defaults)

@@ -19,7 +19,7 @@ internal sealed class TuningWork(StageContext context, SidecarProcess sidecar)
     /// <summary>Name of the file with the tune's events.</summary>
     public const string CurveFile = "curve.jsonl";
 
-    private const string CheckpointFolder = "checkpoints";
+    private const string CheckpointFolder = "checkpoints", TensorBoardFolder = "tensorboard";
 
     /// <summary>The job that a recipe's settings make.</summary>
     public static TuneJob JobOf(TuningRecipe recipe, string model, string data, ulong seed) => new()
@@ -46,7 +46,10 @@ internal sealed class TuningWork(StageContext context, SidecarProcess sidecar)
     public async Task<StageOutcome> RunAsync(TuneJob job, CancellationToken cancellationToken)
     {
         string checkpoints = context.PathOf(CheckpointFolder);
-        job = job with { Output = context.PathOf(StageNames.ModelFolder), CheckpointFolder = checkpoints };
+        job = job with
+        {
+            Output = context.PathOf(StageNames.ModelFolder), CheckpointFolder = checkpoints, TensorBoard = context.PathOf(TensorBoardFolder),
+        };
         string jobFile = context.PathOf("job.json");
         AtomicText.Write(jobFile, JsonSerializer.Serialize(job, SidecarJson.Default.TuneJob));
 
@@ -75,6 +78,8 @@ internal sealed class TuningWork(StageContext context, SidecarProcess sidecar)
                 ["parameters"] = started?.Parameters,
                 ["loss"] = done.Loss,
                 ["torch"] = started?.Torch,
+                ["precision"] = started is null ? null : JsonSerializer.SerializeToNode(started.Precision),
+                ["best_step"] = done.BestStep,
             },
         };
 
@@ -91,6 +96,7 @@ internal sealed class TuningWork(StageContext context, SidecarProcess sidecar)
     {
         if (item is TuneProgress progress)
             context.Progress(progress.Step, progress.Steps, "steps", progress.TokensPerSecond, progress.SecondsLeft, Detail(progress));
+        if (item is MemoryPlanned plan) context.Progress(0, null, "steps", detail: plan.Summary);
         if (item is SidecarWarning warning) context.Warn(warning.Code, warning.Message);
     }
 

@@ -39,6 +39,18 @@ public static class TunePlan
             "maximum_gradient_norm", job.MaximumGradientNorm, "a number, at least 0; 0 turns clipping off");
         Require(job.MaximumLength is null or > 1, "maximum_length", job.MaximumLength, "at least 2 tokens");
         Require(job.CheckpointEvery >= 0, "checkpoint_every", job.CheckpointEvery, "at least 0");
+        Require(job.CheckpointsKept > 0, "checkpoints_kept", job.CheckpointsKept, "at least 1");
+        Require(job.MemoryLimit is null or > 0, "memory_limit", job.MemoryLimit, "a number of bytes above 0, or null for what is free");
+        if (job.EarlyStopping is { } stopping)
+        {
+            Require(stopping.Patience > 0, "early_stopping.patience", stopping.Patience, "at least 1");
+            Require(
+                double.IsFinite(stopping.MinimumImprovement) && stopping.MinimumImprovement >= 0,
+                "early_stopping.minimum_improvement", stopping.MinimumImprovement, "a number of nats, at least 0");
+            Require(job.HeldOut is not null, "held_out", null, "a file of samples, since early_stopping goes by their loss");
+            Require(job.EvaluateEvery > 0, "evaluate_every", job.EvaluateEvery, "at least 1 with early_stopping");
+        }
+
         Require(job.EvaluateEvery >= 0, "evaluate_every", job.EvaluateEvery, "at least 0");
         Require(job.ReportEvery > 0, "report_every", job.ReportEvery, "at least 1");
         Require(
@@ -102,7 +114,7 @@ public static class TunePlan
 
     /// <summary>
     /// The identity of a tune: a hash of all that decides its result — the model's and the data's content and the fields of the job
-    /// but for places, reporting and threads.
+    /// but for places, reporting and threads; with early stopping, the held-out samples and when they are measured as well.
     /// </summary>
     public static string Identity(TuneJob job, ModelFolder model)
     {
@@ -111,13 +123,14 @@ public static class TunePlan
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var decisive = job with
         {
-            Model = "", Output = "", Data = "", HeldOut = null, CheckpointEvery = 0, CheckpointFolder = null, EvaluateEvery = 0,
-            ReportEvery = 1, SaveDtype = null, Threads = null, GradientCheckpointing = false,
+            Model = "", Output = "", Data = "", HeldOut = null, CheckpointEvery = 0, CheckpointsKept = 1, CheckpointFolder = null,
+            EvaluateEvery = job.EarlyStopping is null ? 0 : job.EvaluateEvery, TensorBoard = null, MemoryLimit = null, ReportEvery = 1, SaveDtype = null, Threads = null, GradientCheckpointing = false,
             Lora = job.Lora is null ? null : job.Lora with { From = null },
         };
         hash.AppendData(JsonSerializer.SerializeToUtf8Bytes(decisive, SidecarJson.Default.TuneJob));
         hash.AppendData(HashOf(job.Data));
         foreach (string file in model.Weights.Files.Order(StringComparer.Ordinal)) hash.AppendData(HashOf(file));
+        if (job.EarlyStopping is not null && job.HeldOut is { } heldOut) hash.AppendData(HashOf(heldOut));
         if (job.Lora?.From is { } from)
         {
             hash.AppendData(HashOf(Path.Combine(from, AdapterConfig.FileName)));

@@ -161,7 +161,7 @@ public sealed class RecipeReaderTests
     [TestCase("corpus: {files: data.jsonl, layout: chat}", "'corpus.layout' is 'chat'; expected one of plain")]
     [TestCase("corpus: {files: model}", "is a folder; expected a file")]
     [TestCase("model: {path: .}", "it holds no config.json")]
-    [TestCase("tune: {precision: fp8}", "'tune.precision' is 'fp8'; expected one of float32, bfloat16")]
+    [TestCase("tune: {precision: fp8}", "'tune.precision' is 'fp8'; expected one of float32, bfloat16, auto")]
     [TestCase("tune: {save_dtype: int4}", "'tune.save_dtype' is 'int4'; expected one of float32, bfloat16, float16")]
     [TestCase("tune: {learning_rate: .nan}", "'tune.learning_rate' is '.nan'; expected a number")]
     [TestCase("score: {device: tpu}", "'score.device' is 'tpu'; expected one of auto, cpu, cuda")]
@@ -229,11 +229,26 @@ public sealed class RecipeReaderTests
     [TestCase("tune: {lora: {targets: [q_prj]}}", "did you mean 'q_proj'?")]
     [TestCase("tune: {lora: {rnk: 3}}", "did you mean 'rank'?")]
     [TestCase("tune: {lora: 8}", "'tune.lora' is '8'; expected a section of keys")]
+    [TestCase("tune: {evaluate_every: 5, early_stopping: {patience: 0}}", "'tune.early_stopping.patience' is 0; expected at least 1")]
+    [TestCase("tune: {evaluate_every: 5, early_stopping: {min: 1}}", "unknown key 'min' in 'tune.early_stopping'")]
+    [TestCase("tune: {early_stopping: {patience: 2}}", "expected 'tune.evaluate_every' of at least 1")]
     [TestCase("tune: {gradient_checkpointing: maybe}", "'tune.gradient_checkpointing' is 'maybe'; expected one of true, false")]
     public void A_wrong_adapter_setting_is_a_mistake(string line, string expected)
     {
         ShadException error = Assert.Throws<ShadException>(() => Read("model: {path: model}\ncorpus: {files: data.jsonl}\n" + line + "\n"))!;
         Assert.That(error.Message, Does.Contain(expected));
+    }
+
+    [Test]
+    public void Early_stopping_is_asked_for_by_a_section()
+    {
+        Recipe recipe = Read(
+            "model: {path: model}\ncorpus: {files: data.jsonl}\ntune: {evaluate_every: 5, early_stopping: {patience: 2, minimum_improvement: 0.01}}\n");
+        Assert.That(recipe.Tune.EarlyStopping, Is.EqualTo(new EarlyStoppingSettings { Patience = 2, MinimumImprovement = 0.01 }));
+        Assert.That(recipe.Tune.Precision, Is.EqualTo(TunePrecision.Auto));
+        string path = _folder.Write("resolved.yaml", RecipeWriter.ToYaml(recipe));
+        Assert.That(RecipeReader.Read(path).Tune, Is.EqualTo(recipe.Tune with { Arms = RecipeReader.Read(path).Tune.Arms }).Using<TuneRecipe>(
+            static (a, b) => a with { Arms = b.Arms } == b));
     }
 
     [Test]
