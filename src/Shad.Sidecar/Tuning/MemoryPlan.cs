@@ -126,13 +126,32 @@ public sealed record MemoryPlan
     {
         ArgumentNullException.ThrowIfNull(device);
         if (device.type != DeviceType.CPU) return null;
-        var info = GC.GetGCMemoryInfo();
-        const string status = "/proc/meminfo", field = "MemAvailable:";
-        string? line = File.Exists(status) ? File.ReadLines(status).FirstOrDefault(static l => l.StartsWith(field, StringComparison.Ordinal)) : null;
-        if (line is null) return Math.Max(0, info.TotalAvailableMemoryBytes - info.MemoryLoadBytes);
-        long free = long.Parse(line[field.Length..].Replace("kB", "", StringComparison.Ordinal).Trim(), CultureInfo.InvariantCulture) << 10;
-        // The runtime knows the limit of the container.
-        return Math.Min(free, Math.Max(0, info.TotalAvailableMemoryBytes - Environment.WorkingSet));
+        if (Field("/proc/meminfo", "MemAvailable:") is not { } kilobytes)
+        {
+            var info = GC.GetGCMemoryInfo();
+            return Math.Max(0, info.TotalAvailableMemoryBytes - info.MemoryLoadBytes);
+        }
+
+        long free = kilobytes << 10;
+        // A container's limit (cgroup v2); file pages that nobody uses make room.
+        const string group = "/sys/fs/cgroup/memory";
+        if (Number(group + ".max") is not { } limit || Number(group + ".current") is not { } used) return free;
+        return Math.Min(free, Math.Max(0, limit - used + (Field(group + ".stat", "inactive_file") ?? 0)));
+
+        static long? Number(string path) =>
+            File.Exists(path) && long.TryParse(File.ReadAllText(path), CultureInfo.InvariantCulture, out long value) ? value : null;
+
+        static long? Field(string path, string name)
+        {
+            if (!File.Exists(path)) return null;
+            foreach (string line in File.ReadLines(path))
+            {
+                string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+                if (words.Length > 1 && words[0] == name && long.TryParse(words[1], CultureInfo.InvariantCulture, out long value)) return value;
+            }
+
+            return null;
+        }
     }
 
     /// <summary>The event that tells the plan.</summary>
