@@ -17,6 +17,7 @@ public static class ModelFolderWriter
     /// none.</param>
     /// <param name="replace">True replaces an existing folder; false refuses one that is not empty.</param>
     /// <param name="metadata">Free text for the weights file.</param>
+    /// <param name="addTo">Writes further files into the folder, given its temporary path; null for none.</param>
     /// <exception cref="ShadException">The folder exists, the tensors do not fit the config, the config cannot be expressed, or
     /// the disk refuses.</exception>
     public static void Write(
@@ -26,7 +27,8 @@ public static class ModelFolderWriter
         TensorDtype dtype,
         string? companionsFrom = null,
         bool replace = false,
-        IReadOnlyDictionary<string, string>? metadata = null)
+        IReadOnlyDictionary<string, string>? metadata = null,
+        Action<string>? addTo = null)
     {
         ArgumentNullException.ThrowIfNull(tensors);
         path = CheckTarget(path, replace);
@@ -37,6 +39,7 @@ public static class ModelFolderWriter
             DecoderConfigWriter.Write(Path.Combine(temporary, DecoderConfigReader.FileName), config, dtype);
             if (companionsFrom is not null) ModelFolder.CopyCompanions(companionsFrom, temporary);
             SafetensorsWriter.Write(Path.Combine(temporary, ModelWeights.FileName), all, metadata);
+            addTo?.Invoke(temporary);
         });
     }
 

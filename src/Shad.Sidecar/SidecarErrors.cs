@@ -48,7 +48,7 @@ internal static class SidecarErrors
 
     public static ShadException RoleMissing(string path, string sample, int token) => new(
         "tune.role_missing", $"response token {token} of sample '{sample}' has no role", path,
-        "a role for every response token, which the objective 'rft' weighs by", "Run `shad annotate` first, or use objective 'sft'");
+        "a role for every response token, which the objectives 'rft' and 'mask' go by", "Run `shad annotate` first, or use objective 'sft'");
 
     public static ShadException WeightMissing(string path, string sample) => new(
         "tune.weight_missing", $"sample '{sample}' has no weights", path,
@@ -62,6 +62,12 @@ internal static class SidecarErrors
         "finite numbers",
         (checkpoint is null ? "Nothing was written" : $"The last good checkpoint is kept: {checkpoint}")
             + ". Lower the learning rate, or look at these samples");
+
+    public static ShadException DoesNotFit(string needed, string free, IReadOnlyList<string> ways) => new(
+        "tune.memory", $"the tune needs about {needed} of memory; {free} may be taken", null, "memory for the largest micro-batch",
+        ways.Count > 0
+            ? "One of these fits: " + string.Join("; ", ways)
+            : "Tune fewer layers (last_layers), cut long samples (maximum_length), or use a machine with more memory");
 
     public static ShadException NotWritten(string path, Exception inner) => new(
         "sidecar.not_written", $"writing failed: {inner.Message}", path, "room on the disk and the right to write there",

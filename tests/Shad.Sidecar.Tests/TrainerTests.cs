@@ -3,6 +3,7 @@ using Shad.Core.Samples;
 using Shad.Core.Tuning;
 using Shad.Core.Weighting;
 using Shad.Models;
+using Shad.Models.Adapters;
 using Shad.Models.Configuration;
 using Shad.Sidecar.Modules;
 using Shad.Sidecar.Objectives;
@@ -15,7 +16,7 @@ namespace Shad.Sidecar.Tests;
 
 public sealed class TrainerTests
 {
-    private static readonly ITuneObjective[] Objectives = [new SftObjective(), new RftObjective(0.7), new WeightedObjective()];
+    private static readonly ITuneObjective[] Objectives = [new SftObjective(), new RftObjective(0.7), new WeightedObjective(), new MaskObjective()];
 
     private sealed class Bench : IDisposable
     {
@@ -204,9 +205,37 @@ public sealed class TrainerTests
     }
 
     [Test]
+    public void The_mask_objective_is_the_mean_over_reasoning_tokens_and_a_step_without_one_has_no_gradient()
+    {
+        using var folder = new TemporaryFolder();
+        using var model = TinyModels.Create(folder, TinyModels.Llama);
+        var samples = TinyModels.Samples(5);
+        using var bench = new Bench(model, new MaskObjective());
+        double loss = bench.Trainer.Accumulate(samples, default).Loss;
+
+        var reference = new ReferenceDecoder(model);
+        double expected = samples
+            .SelectMany(sample => reference.Losses(sample).Where((_, i) => sample.Roles![i] == TokenRole.Reasoning)).Average();
+        Assert.That(loss, Is.EqualTo(expected).Within(1e-4));
+
+        var boilerplate = samples
+            .Select(sample => sample with { Roles = Array.ConvertAll(sample.Labels, label => label >= 0 ? (TokenRole?)TokenRole.Boilerplate : null) })
+            .ToList();
+        Assert.That(bench.Trainer.Accumulate(boilerplate, default).Loss, Is.Zero);
+        Assert.That(bench.Gradient, Is.All.Zero);
+        // Its moments are 0 as well: nothing moves but what decays.
+        float[] before = bench.Parameters.Values.data<float>().ToArray();
+        bench.Trainer.Step(boilerplate, 1, 0.01, default);
+        float[] after = bench.Parameters.Values.data<float>().ToArray();
+        int decayed = (int)bench.Parameters.DecayedCount;
+        Assert.That(after[decayed..], Is.EqualTo(before[decayed..]));
+        Assert.That(after[..decayed], Is.EqualTo(before[..decayed].Select(static value => value * (1 - 0.01f * 0.01f))).Within(1e-6f));
+    }
+
+    [Test]
     public void Tuning_the_last_layers_leaves_the_lower_ones_the_embedding_and_a_tied_head_bit_for_bit(
         [ValueSource(typeof(TinyModels), nameof(TinyModels.Configs))] DecoderConfig config,
-        [Values] TunePrecision precision)
+        [Values(TunePrecision.Float32, TunePrecision.BFloat16)] TunePrecision precision)
     {
         using var folder = new TemporaryFolder();
         using var model = TinyModels.Create(folder, config);
@@ -268,7 +297,7 @@ public sealed class TrainerTests
     }
 
     [Test]
-    public void A_step_leaves_no_tensor_behind([ValueSource(nameof(Objectives))] ITuneObjective objective, [Values] TunePrecision precision)
+    public void A_step_leaves_no_tensor_behind([ValueSource(nameof(Objectives))] ITuneObjective objective, [Values(TunePrecision.Float32, TunePrecision.BFloat16)] TunePrecision precision)
     {
         using var folder = new TemporaryFolder();
         using var model = TinyModels.Create(folder, TinyModels.Qwen3);
@@ -282,8 +311,46 @@ public sealed class TrainerTests
         Assert.That(Tensor.TotalCount, Is.EqualTo(before));
     }
 
+    /// <summary>Recomputed layers run the same operations in the same order: not one bit may differ.</summary>
     [Test]
-    public void Tuning_learns_the_samples([Values] TunePrecision precision)
+    public void Recomputing_layers_gives_exactly_the_same_gradients(
+        [ValueSource(typeof(TinyModels), nameof(TinyModels.Configs))] DecoderConfig config, [Values(TunePrecision.Float32, TunePrecision.BFloat16)] TunePrecision precision,
+        [Values("all", "last", "lora")] string part)
+    {
+        using var folder = new TemporaryFolder();
+        using var model = TinyModels.Create(folder, config, deviation: 0.15);
+        var samples = TinyModels.Samples(8);
+        var tuned = part switch
+        {
+            "all" => TunedPart.All,
+            "last" => TunedPart.Last(2),
+            _ => TunedPart.Of(new AdapterConfig { Rank = 2, Alpha = 4, Targets = ["q_proj", "down_proj"], Layers = [1, 2] }),
+        };
+        float[] Gradient(bool recompute)
+        {
+            using var parameters = new DecoderParameters(config, tuned, precision, CPU);
+            parameters.Load(model.Weights);
+            if (part == "lora")
+            {
+                manual_seed(4);
+                using (no_grad()) parameters.Values.normal_(0, 0.2);
+                parameters.RefreshHalf();
+            }
+
+            using var decoder = new TorchDecoder(parameters, CPU);
+            using var optimizer = new AdamW(parameters, new AdamWOptions());
+            var options = new TrainerOptions { TokensPerBatch = 60, Precision = precision, RecomputeLayers = recompute, Dropout = 0.2, Seed = 1 };
+            new Trainer(decoder, optimizer, new RftObjective(0.7), options, CPU).Accumulate(samples, default);
+            return parameters.Gradient.data<float>().ToArray();
+        }
+
+        float[] plain = Gradient(recompute: false);
+        Assert.That(plain.Max(MathF.Abs), Is.GreaterThan(0));
+        Assert.That(Gradient(recompute: true), Is.EqualTo(plain));
+    }
+
+    [Test]
+    public void Tuning_learns_the_samples([Values(TunePrecision.Float32, TunePrecision.BFloat16)] TunePrecision precision)
     {
         using var folder = new TemporaryFolder();
         using var model = TinyModels.Create(folder, TinyModels.LlamaUntiedGrouped, deviation: 0.05);

@@ -51,7 +51,8 @@ public sealed class TuneCommandTests
         using var start = ModelFolder.Open(job.Model);
         Assert.Multiple(() =>
         {
-            Assert.That(events[0], Is.TypeOf<TuneStarted>());
+            Assert.That(events[0], Is.TypeOf<MemoryPlanned>());
+            Assert.That(events[1], Is.TypeOf<TuneStarted>());
             Assert.That(events.OfType<TuneProgress>().Select(static e => e.Step), Is.EqualTo(new[] { 1, 2, 3, 4, 5, 6 }));
             Assert.That(events.OfType<HeldOutMeasured>().Select(static e => e.Step), Is.EqualTo(new[] { 0, 4, 6 }));
             Assert.That(events[^1], Is.TypeOf<TuneDone>());
@@ -87,7 +88,7 @@ public sealed class TuneCommandTests
     }
 
     [Test]
-    public void The_same_job_gives_the_same_weights_bit_for_bit_and_another_seed_others([Values] TunePrecision precision)
+    public void The_same_job_gives_the_same_weights_bit_for_bit_and_another_seed_others([Values(TunePrecision.Float32, TunePrecision.BFloat16)] TunePrecision precision)
     {
         var job = Job() with { Precision = precision };
         SidecarHarness.Tune(_folder, job);
@@ -102,7 +103,7 @@ public sealed class TuneCommandTests
 
     [Test]
     public void An_ended_tune_continues_and_ends_bit_for_bit_where_an_uninterrupted_one_does(
-        [Values] TunePrecision precision, [Values] TuneObjective objective, [Values(null, 1)] int? lastLayers)
+        [Values(TunePrecision.Float32, TunePrecision.BFloat16)] TunePrecision precision, [Values] TuneObjective objective, [Values(null, 1)] int? lastLayers)
     {
         var job = Job(TinyModels.LlamaUntiedGrouped) with { Precision = precision, Objective = objective, LastLayers = lastLayers };
         SidecarHarness.Tune(_folder, job);
@@ -116,7 +117,7 @@ public sealed class TuneCommandTests
 
         var second = SidecarHarness.Tune(_folder, ended);
         Assert.That(second.ExitCode, Is.Zero);
-        Assert.That(((TuneStarted)second.Events[0]).FirstStep, Is.EqualTo(3));
+        Assert.That(second.Events.OfType<TuneStarted>().Single().FirstStep, Is.EqualTo(3));
         Assert.That(second.Events.OfType<TuneProgress>().First().Step, Is.EqualTo(4));
         Assert.That(Weights(ended), Is.EqualTo(uninterrupted));
     }
@@ -164,17 +165,146 @@ public sealed class TuneCommandTests
     }
 
     [Test]
-    public void Only_the_newest_checkpoint_is_kept()
+    public void As_many_checkpoints_as_asked_for_are_kept_the_newest([Values(1, 3)] int kept)
     {
-        var job = Job() with { CheckpointEvery = 1, CheckpointFolder = _folder.File("points") };
-        int most = 0;
+        var job = Job() with { CheckpointEvery = 1, CheckpointsKept = kept, CheckpointFolder = _folder.File("points") };
+        var seen = new List<string>();
         SidecarHarness.Tune(_folder, job, line =>
         {
-            if (Directory.Exists(job.CheckpointFolder)) most = Math.Max(most, Directory.GetFiles(job.CheckpointFolder!).Length);
+            // The event of a step comes before its checkpoint.
+            if (line is TuneProgress { Step: 6 }) seen.AddRange(Directory.GetFiles(job.CheckpointFolder!).Select(Path.GetFileName)!);
             return false;
         });
-        Assert.That(most, Is.EqualTo(1));
+        Assert.That(seen.Order(), Is.EqualTo(Enumerable.Range(6 - kept, kept).Select(static step => $"step-{step:D8}.safetensors")));
         Assert.That(Directory.Exists(job.CheckpointFolder), Is.False);
+    }
+
+    [Test]
+    public void A_damaged_checkpoint_is_found_out_counted_and_the_one_before_it_used()
+    {
+        var job = Job() with { CheckpointEvery = 1 };
+        SidecarHarness.Tune(_folder, job);
+        var ended = job with { Output = _folder.File("ended") };
+        SidecarHarness.Tune(_folder, ended, static line => line is TuneProgress { Step: 4 });
+        string[] points = [.. Directory.GetFiles(ended.Output + ".checkpoints").Order(StringComparer.Ordinal)];
+        Assert.That(points, Has.Length.EqualTo(2));
+        byte[] bytes = File.ReadAllBytes(points[1]);
+        bytes[^100] ^= 1;
+        File.WriteAllBytes(points[1], bytes);
+
+        var run = SidecarHarness.Tune(_folder, ended);
+        var started = run.Events.OfType<TuneStarted>().Single();
+        var warning = run.Events.OfType<SidecarWarning>().Single();
+        Assert.Multiple(() =>
+        {
+            Assert.That(warning.Code, Is.EqualTo("tune.checkpoint_broken"));
+            Assert.That(warning.Message, Does.Contain(points[1]).And.Contain("SHA-256"));
+            Assert.That(started.BrokenCheckpoints, Is.EqualTo(1));
+            Assert.That(started.FirstStep, Is.EqualTo(3));
+            Assert.That(Weights(ended), Is.EqualTo(Weights(job)));
+            Assert.That(Directory.Exists(ended.Output + ".checkpoints"), Is.False, "the damaged one is removed as well");
+        });
+    }
+
+    /// <summary>Small training data and a high rate: the held-out loss soon rises.</summary>
+    private TuneJob Overfitting() => Job(TinyModels.LlamaUntiedGrouped, TinyModels.Samples(4)) with
+    {
+        HeldOut = SidecarHarness.WriteData(_folder, TinyModels.Samples(8, seed: 78)), EvaluateEvery = 2, Steps = 60, LearningRate = 0.02,
+        Objective = TuneObjective.Rft, EarlyStopping = new EarlyStoppingSettings { Patience = 3 },
+    };
+
+    [Test]
+    public void A_tune_that_no_longer_improves_stops_and_its_best_weights_are_written()
+    {
+        var job = Overfitting();
+        var (exitCode, events) = SidecarHarness.Tune(_folder, job);
+        Assert.That(exitCode, Is.Zero, string.Join('\n', events));
+        var measured = events.OfType<HeldOutMeasured>().ToList();
+        var best = measured.MinBy(static item => item.Loss)!;
+        var done = (TuneDone)events[^1];
+        using var tuned = ModelFolder.Open(job.Output);
+        var reference = new ReferenceDecoder(tuned);
+        double loss = TinyModels.Samples(8, seed: 78).SelectMany(reference.Losses).Where(static value => !double.IsNaN(value)).Average();
+        Assert.Multiple(() =>
+        {
+            Assert.That(done.Steps, Is.EqualTo(measured[^1].Step).And.LessThan(60));
+            Assert.That(done.Steps - best.Step, Is.EqualTo(6), "three measurements of two steps");
+            Assert.That(done.BestStep, Is.EqualTo(best.Step));
+            Assert.That(loss, Is.EqualTo(best.Loss).Within(5e-5));
+            Assert.That(measured[^1].Loss, Is.GreaterThan(best.Loss + 1e-3), "the last weights would not do");
+        });
+    }
+
+    [Test]
+    public void Early_stopping_is_the_same_after_a_resume([Values(1, 2, 5, 6)] int endAt)
+    {
+        var job = Overfitting();
+        var whole = SidecarHarness.Tune(_folder, job);
+        var ended = job with { Output = _folder.File("ended") };
+        SidecarHarness.Tune(_folder, ended, line => line is TuneProgress progress && progress.Step == endAt);
+        var resumed = SidecarHarness.Tune(_folder, ended);
+        Assert.That(resumed.Events.OfType<TuneStarted>().Single().FirstStep, Is.EqualTo(endAt));
+        Assert.That(((TuneDone)resumed.Events[^1]).Steps, Is.EqualTo(((TuneDone)whole.Events[^1]).Steps));
+        Assert.That(((TuneDone)resumed.Events[^1]).BestStep, Is.EqualTo(((TuneDone)whole.Events[^1]).BestStep));
+        Assert.That(Weights(ended), Is.EqualTo(Weights(job)));
+    }
+
+    [Test]
+    public void A_tune_that_needs_more_memory_than_it_may_take_is_refused_before_it_begins_with_what_would_fit()
+    {
+        var job = Job(TinyModels.Llama with { VocabularySize = 20_000, LayerCount = 8, IntermediateSize = 2000 }) with { TokensPerBatch = 4096, SamplesPerStep = 500 };
+        var planned = SidecarHarness.Tune(_folder, job with { Steps = 1, SamplesPerStep = 1 }).Events.OfType<MemoryPlanned>().Single();
+        Assert.That(planned.Summary, Does.Match("^needs about .+ (MiB|GiB); .+ (MiB|GiB) free$"));
+        var run = SidecarHarness.Tune(_folder, job with { MemoryLimit = planned.Total, Output = _folder.File("other") });
+        var error = Error(run);
+        Assert.Multiple(() =>
+        {
+            Assert.That(error.Code, Is.EqualTo("tune.memory"));
+            Assert.That(error.Message, Does.Contain("tokens_per_batch: ").And.Contain("gradient_checkpointing: true").And.Contain("adapters (lora)"));
+            Assert.That(run.Events.OfType<TuneStarted>(), Is.Empty);
+        });
+        Assert.That(Error(SidecarHarness.Tune(_folder, job with { MemoryLimit = 1 << 20, Output = _folder.File("third") })).Message, Does.Contain("last_layers"));
+    }
+
+    [Test]
+    public void Progress_tells_rate_norm_speed_and_memory_and_the_curves_go_to_TensorBoard()
+    {
+        var job = Job() with
+        {
+            Objective = TuneObjective.Rft, HeldOut = SidecarHarness.WriteData(_folder, TinyModels.Samples(5, seed: 77)), EvaluateEvery = 3,
+            TensorBoard = _folder.File("board"),
+        };
+        var events = SidecarHarness.Tune(_folder, job).Events;
+        var progress = events.OfType<TuneProgress>().ToList();
+        var measured = events.OfType<HeldOutMeasured>().ToList();
+        Assert.Multiple(() =>
+        {
+            foreach (var item in progress)
+            {
+                Assert.That(item.LearningRate, Is.GreaterThan(0));
+                Assert.That(item.GradientNorm, Is.GreaterThan(0));
+                Assert.That(item.TokensPerSecond, Is.GreaterThan(0));
+                Assert.That(item.ReasoningWeight, Is.GreaterThan(0).And.LessThan(1));
+                Assert.That(item.BoilerplateLoss, Is.GreaterThan(0));
+                Assert.That(item.ReasoningLoss, Is.GreaterThan(0));
+                Assert.That(item.PeakMemory, Is.GreaterThan(10L << 20));
+            }
+        });
+
+        var curves = TensorBoardReader.Read(Directory.GetFiles(job.TensorBoard!).Single());
+        (int, float)[] Curve(string tag) => [.. curves.Where(point => point.Tag == tag).Select(static point => (point.Step, point.Value))];
+        Assert.Multiple(() =>
+        {
+            Assert.That(Curve("train/loss"), Is.EqualTo(progress.Select(static item => (item.Step, (float)item.Loss))));
+            Assert.That(Curve("train/reasoning_loss"), Is.EqualTo(progress.Select(static item => (item.Step, (float)item.ReasoningLoss!))));
+            Assert.That(Curve("train/boilerplate_loss"), Is.EqualTo(progress.Select(static item => (item.Step, (float)item.BoilerplateLoss!))));
+            Assert.That(Curve("train/reasoning_weight"), Is.EqualTo(progress.Select(static item => (item.Step, (float)item.ReasoningWeight!))));
+            Assert.That(Curve("train/gradient_norm"), Is.EqualTo(progress.Select(static item => (item.Step, (float)item.GradientNorm))));
+            Assert.That(Curve("train/learning_rate"), Is.EqualTo(progress.Select(static item => (item.Step, (float)item.LearningRate))));
+            Assert.That(Curve("train/tokens_per_second"), Has.Length.EqualTo(progress.Count));
+            Assert.That(Curve("held_out/loss"), Is.EqualTo(measured.Select(static item => (item.Step, (float)item.Loss))));
+            Assert.That(Curve("held_out/reasoning_loss"), Is.EqualTo(measured.Select(static item => (item.Step, (float)item.ReasoningLoss!))));
+        });
     }
 
     [Test]
@@ -314,6 +444,7 @@ public sealed class TuneCommandTests
             Assert.That(rft.Code, Is.EqualTo("tune.role_missing"));
             Assert.That(rft.Message, Does.Contain("'s0'"));
             Assert.That(weighted.Code, Is.EqualTo("tune.weight_missing"));
+            Assert.That(Error(SidecarHarness.Tune(_folder, job with { Objective = TuneObjective.Mask })).Code, Is.EqualTo("tune.role_missing"));
         });
 
         var negative = TinyModels.Samples(3);
@@ -344,6 +475,13 @@ public sealed class TuneCommandTests
         yield return Case("maximum_length", static job => job with { MaximumLength = 1 });
         yield return Case("checkpoint_every", static job => job with { CheckpointEvery = -1 });
         yield return Case("evaluate_every", static job => job with { EvaluateEvery = -1 });
+        yield return Case("checkpoints_kept", static job => job with { CheckpointsKept = 0 });
+        yield return Case("memory_limit", static job => job with { MemoryLimit = 0 });
+        yield return Case("held_out", static job => job with { EarlyStopping = new EarlyStoppingSettings(), EvaluateEvery = 1 });
+        yield return Case("evaluate_every", static job => job with { EarlyStopping = new EarlyStoppingSettings(), HeldOut = job.Data });
+        yield return Case("early_stopping.patience", static job => job with { EarlyStopping = new EarlyStoppingSettings { Patience = 0 } });
+        yield return Case(
+            "early_stopping.minimum_improvement", static job => job with { EarlyStopping = new EarlyStoppingSettings { MinimumImprovement = -1 } });
         yield return Case("report_every", static job => job with { ReportEvery = 0 });
         yield return Case("save_dtype", static job => job with { SaveDtype = "int8" });
         yield return Case("threads", static job => job with { Threads = 0 });

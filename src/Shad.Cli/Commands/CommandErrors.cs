@@ -25,6 +25,6 @@ internal static class CommandErrors
         "output.is_input", "The output is one of the inputs", path, mend: "Choose another name with --out");
 
     public static ShadException RolesMissing(string sample) => new(
-        "tune.role_missing", $"The sample '{sample}' has no roles", "--data", "roles for every sample with the objective rft",
+        "tune.role_missing", $"The sample '{sample}' has no roles", "--data", "roles for every sample with the objectives rft and mask",
         "Make them with 'shad score' and 'shad annotate', or use --objective sft");
 }

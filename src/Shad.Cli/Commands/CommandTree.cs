@@ -25,6 +25,7 @@ internal static class CommandTree
             ScoreCommand.Create(terminal),
             AnnotateCommand.Create(terminal),
             TuneCommand.Create(terminal),
+            MergeCommand.Create(terminal),
             ExportCommand.Create(terminal),
             EvalCommand.Create(terminal),
             ReportCommand.Create(terminal),

@@ -135,9 +135,15 @@ internal sealed class TuningOptionGroup
     private readonly Option<int?> _samplesPerStep;
     private readonly Option<TunedLayers?> _layers;
     private readonly Option<int?> _tokensPerBatch;
+    private readonly LoraOptionGroup _lora;
+    private readonly Option<bool> _gradientCheckpointing = new("--gradient-checkpointing")
+    {
+        Description = "Keep only the layers' inputs for the backward pass: less memory, about a third more time, the same result.",
+    };
+
     private readonly Option<string?> _precision = new("--precision")
     {
-        Description = "Number format of the matrix products: float32 (default) or bfloat16.",
+        Description = "Number format of the matrix products: float32, bfloat16, or auto (bfloat16 where the processor has it).",
         HelpName = "FORMAT",
     };
 
@@ -164,9 +170,10 @@ internal sealed class TuningOptionGroup
         _tokensPerBatch = BoundedOption.Of(
             "--tune-tokens-per-batch",
             Text($"Most padded tokens in one forward pass of the tune; bounds memory. Default: {defaults.TokensPerBatch}."), 1, int.MaxValue);
-        _precision.AcceptOnlyFromAmong("float32", "bfloat16");
-        foreach (Option option in (Option[])[_steps, _epochs, _learningRate, _samplesPerStep, _layers, _tokensPerBatch, _precision])
+        _precision.AcceptOnlyFromAmong("float32", "bfloat16", "auto");
+        foreach (Option option in (Option[])[_steps, _epochs, _learningRate, _samplesPerStep, _layers, _tokensPerBatch, _precision, _gradientCheckpointing])
             command.Options.Add(option);
+        _lora = new LoraOptionGroup(command);
     }
 
     public T Read<T>(ParseResult parse, T defaults)
@@ -177,16 +184,67 @@ internal sealed class TuningOptionGroup
             LearningRate = parse.GetValue(_learningRate) ?? defaults.LearningRate,
             SamplesPerStep = parse.GetValue(_samplesPerStep) ?? defaults.SamplesPerStep,
             LastLayers = parse.GetValue(_layers) ?? defaults.LastLayers,
+            Lora = _lora.Read(parse) ?? defaults.Lora,
+            GradientCheckpointing = parse.GetValue(_gradientCheckpointing) || defaults.GradientCheckpointing,
             TokensPerBatch = parse.GetValue(_tokensPerBatch) ?? defaults.TokensPerBatch,
             Precision = parse.GetValue(_precision) switch
             {
                 "bfloat16" => TunePrecision.BFloat16,
                 "float32" => TunePrecision.Float32,
+                "auto" => TunePrecision.Auto,
                 _ => defaults.Precision,
             },
         };
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}
+
+/// <summary>The options of low-rank adapters; any of them turns them on.</summary>
+internal sealed class LoraOptionGroup
+{
+    private readonly Option<int?> _rank = BoundedOption.Of(
+        "--lora-rank", $"Tune low-rank adapters of this rank instead of the weights. Default with any --lora option: {LoraSettings.DefaultRank}.",
+        1, int.MaxValue);
+
+    private readonly Option<double?> _alpha = BoundedOption.Of(
+        "--lora-alpha", "The adapters' scale is alpha / rank. Default: twice the rank.", 0.0, 1_000_000, minimumExcluded: true);
+
+    private readonly Option<double?> _dropout = BoundedOption.Of("--lora-dropout", "Dropout before the adapters. Default: 0.", 0.0, 0.99);
+
+    private readonly Option<string[]> _targets = new("--lora-targets")
+    {
+        Description = "Adapted projections by PEFT's names: " + string.Join(", ", RecipeDefaults.LoraTargets) + ". Default: all-linear.",
+        HelpName = "NAME",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    private readonly Option<bool> _rankStabilized = new("--lora-rank-stabilized") { Description = "Scale by alpha / √rank (rsLoRA)." };
+    private readonly Option<string?> _from = new("--lora-from")
+    {
+        Description = "Start with an adapter in PEFT's layout; rank, alpha and targets are its own.", HelpName = "DIR",
+    };
+
+    public LoraOptionGroup(Command command)
+    {
+        _targets.AcceptOnlyFromAmong([.. RecipeDefaults.LoraTargets]);
+        foreach (Option option in (Option[])[_rank, _alpha, _dropout, _targets, _rankStabilized, _from]) command.Options.Add(option);
+    }
+
+    /// <summary>The settings, or null where no option is given.</summary>
+    public LoraSettings? Read(ParseResult parse)
+    {
+        string[] targets = parse.GetValue(_targets) ?? [];
+        var lora = new LoraSettings
+        {
+            Rank = parse.GetValue(_rank),
+            Alpha = parse.GetValue(_alpha),
+            Dropout = parse.GetValue(_dropout) ?? 0,
+            Targets = targets.Length > 0 ? targets : null,
+            RankStabilized = parse.GetValue(_rankStabilized) ? true : null,
+            From = parse.GetValue(_from) is { } from ? Path.GetFullPath(from) : null,
+        };
+        return lora == new LoraSettings() && parse.GetResult(_dropout) is null ? null : lora;
+    }
 }
 
 /// <summary>Options that several commands share, one instance a command.</summary>

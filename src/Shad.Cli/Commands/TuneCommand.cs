@@ -24,17 +24,24 @@ internal static class TuneCommand
         Option<string> output = CommonOptions.Output("Model folder to write, with ONNX graphs.", "DIR");
         var objective = new Option<string>("--objective")
         {
-            Description = "sft: every response token alike. rft: weight to the harder role group (needs roles). weighted: the data's own weights.",
+            Description = "sft: every response token alike. rft: weight to the harder role group (needs roles). weighted: the data's own weights. mask: reasoning tokens only (needs roles).",
             HelpName = "NAME",
             DefaultValueFactory = _ => "rft",
         };
-        objective.AcceptOnlyFromAmong("sft", "rft", "weighted");
+        objective.AcceptOnlyFromAmong("sft", "rft", "weighted", "mask");
         Option<double?> temperature = BoundedOption.Of(
             "--temperature", $"τ of the rft objective, in nats. Default: {defaults.Temperature}.", 0.0, 1000, minimumExcluded: true);
         var heldOut = new Option<string?>("--held-out")
         {
             Description = "Samples whose loss is measured before and after, in any format of --data.", HelpName = "FILE",
         };
+        Option<int?> evaluateEvery = BoundedOption.Of(
+            "--evaluate-every", "Steps between measurements on --held-out. Default: before and after only.", 0, int.MaxValue);
+        Option<int?> patience = BoundedOption.Of(
+            "--patience", "Stop after so many measurements without improvement, and keep the best weights.", 1, int.MaxValue);
+        Option<double?> minimumImprovement = BoundedOption.Of(
+            "--minimum-improvement", "Nats by which the held-out loss must fall to count for --patience. Default: 0.", 0.0, 1000);
+        var tensorBoard = new Option<string?>("--tensorboard") { Description = "Folder for TensorBoard's event files.", HelpName = "DIR" };
         Option<int?> checkpointEvery = BoundedOption.Of(
             "--checkpoint-every", $"Steps between checkpoints; 0 for none. Default: {defaults.CheckpointEvery}.", 0, int.MaxValue);
         Option<ulong?> seed = CommonOptions.Seed();
@@ -51,7 +58,7 @@ internal static class TuneCommand
         command.Add(heldOut);
         command.Add(temperature);
         var tuning = new TuningOptionGroup(command, defaults);
-        command.Add(checkpointEvery);
+        foreach (Option option in (Option[])[evaluateEvery, patience, minimumImprovement, tensorBoard, checkpointEvery]) command.Add(option);
         command.Add(seed);
         command.SetWork(terminal, async (parse, cancellationToken) =>
         {
@@ -86,6 +93,11 @@ internal static class TuneCommand
                         Objective = chosen,
                         Temperature = parse.GetValue(temperature) ?? defaults.Temperature,
                         HeldOut = measured,
+                        EvaluateEvery = parse.GetValue(evaluateEvery) ?? 0,
+                        EarlyStopping = parse.GetValue(patience) is { } most
+                            ? new EarlyStoppingSettings { Patience = most, MinimumImprovement = parse.GetValue(minimumImprovement) ?? 0 }
+                            : null,
+                        TensorBoard = parse.GetValue(tensorBoard) is { } board ? Path.GetFullPath(board) : null,
                         MaximumLength = corpus.MaxLength,
                         CheckpointEvery = parse.GetValue(checkpointEvery) ?? defaults.CheckpointEvery,
                         CheckpointFolder = Path.Combine(work, "checkpoints"),
@@ -111,6 +123,7 @@ internal static class TuneCommand
                         ["onnx"] = JsonSerializer.SerializeToNode(files),
                         ["objective"] = parse.GetRequiredValue(objective),
                         ["steps"] = done.Steps,
+                        ["best_step"] = done.BestStep,
                         ["loss"] = done.Loss,
                         ["seconds"] = Math.Round(done.Seconds, 3),
                     },
@@ -132,7 +145,7 @@ internal static class TuneCommand
             TokenizedSample tokens = sample.Tokens.Roles is null && sample.KnownRoles is { } known
                 ? sample.Tokens with { Roles = known }
                 : sample.Tokens;
-            if (objective == TuneObjective.Rft && tokens.Roles is null) throw CommandErrors.RolesMissing(tokens.Id);
+            if (objective is TuneObjective.Rft or TuneObjective.Mask && tokens.Roles is null) throw CommandErrors.RolesMissing(tokens.Id);
             writer.Write(tokens);
         }
 

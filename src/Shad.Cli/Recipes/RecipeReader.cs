@@ -23,6 +23,7 @@ public static class RecipeReader
     {
         ["float32"] = TunePrecision.Float32,
         ["bfloat16"] = TunePrecision.BFloat16,
+        ["auto"] = TunePrecision.Auto,
     };
 
     /// <summary>Reads and checks a recipe.</summary>
@@ -141,16 +142,32 @@ public static class RecipeReader
         {
             Arms = section.Choices("arms", defaults.Arms, Arms),
             EvaluateEvery = section.Integer("evaluate_every", defaults.EvaluateEvery, 0),
+            EarlyStopping = section.Has("early_stopping") ? EarlyStopping(section.Section("early_stopping")) : null,
             Temperature = section.Real("temperature", defaults.Temperature, 0, 1000, minimumExcluded: true),
         };
+        if (tune.EarlyStopping is not null && tune.EvaluateEvery == 0)
+            section.Note("early_stopping", "'tune.early_stopping' goes by measurements between steps; expected 'tune.evaluate_every' of at least 1 with it");
         section.End();
         return tune;
+    }
+
+    private static EarlyStoppingSettings EarlyStopping(RecipeSection section)
+    {
+        var defaults = new EarlyStoppingSettings();
+        var stopping = new EarlyStoppingSettings
+        {
+            Patience = section.Integer("patience", defaults.Patience, 1),
+            MinimumImprovement = section.Real("minimum_improvement", defaults.MinimumImprovement, 0, 1000),
+        };
+        section.End();
+        return stopping;
     }
 
     private static T Tuning<T>(RecipeSection section, T defaults)
         where T : TuningRecipe => defaults with
         {
             LastLayers = section.Parsed("last_layers", defaults.LastLayers, TunedLayers.Parse, TunedLayers.Expected),
+            Lora = section.Has("lora") ? Lora(section.Section("lora")) : null,
             Steps = section.OptionalInteger("steps", 1),
             Epochs = section.Real("epochs", defaults.Epochs, 0, 10_000, minimumExcluded: true),
             LearningRate = section.Real("learning_rate", defaults.LearningRate, 0, 1, minimumExcluded: true),
@@ -158,9 +175,28 @@ public static class RecipeReader
             TokensPerBatch = section.Integer("tokens_per_batch", defaults.TokensPerBatch, 1),
             Threads = section.OptionalInteger("threads", 1),
             Precision = section.Choice("precision", defaults.Precision, Precisions),
+            GradientCheckpointing = section.Flag("gradient_checkpointing", defaults.GradientCheckpointing),
             SaveDtype = section.OptionalChoice("save_dtype", defaults.SaveDtype, RecipeDefaults.Dtypes),
             CheckpointEvery = section.Integer("checkpoint_every", defaults.CheckpointEvery, 0),
         };
+
+    private static LoraSettings Lora(RecipeSection section)
+    {
+        double alpha = section.Real("alpha", 0, 0, 1_000_000, minimumExcluded: true);
+        IReadOnlyList<string> targets = section.Choices("targets", [], RecipeDefaults.LoraTargets.ToDictionary(target => target));
+        bool stabilized = section.Flag("rank_stabilized", false);
+        var lora = new LoraSettings
+        {
+            Rank = section.OptionalInteger("rank", 1),
+            Alpha = alpha > 0 ? alpha : null,
+            Dropout = section.Real("dropout", 0, 0, 0.99),
+            Targets = targets.Count > 0 ? targets : null,
+            RankStabilized = section.Has("rank_stabilized") ? stabilized : null,
+            From = section.FilePath("from"),
+        };
+        section.End();
+        return lora;
+    }
 
     private static ScoreRecipe Score(RecipeSection section)
     {

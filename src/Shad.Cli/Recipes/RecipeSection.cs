@@ -17,6 +17,7 @@ namespace Shad.Cli.Recipes;
 /// <param name="path">Dotted path of the section, empty for the root.</param>
 internal sealed class RecipeSection(RecipeMistakes mistakes, YamlMappingNode? node, string path)
 {
+    private static readonly Dictionary<string, bool> s_flags = new() { ["true"] = true, ["false"] = false };
     private readonly HashSet<string> _known = new(StringComparer.Ordinal);
 
     /// <summary>True where a file that is not there is a mistake.</summary>
@@ -40,6 +41,12 @@ internal sealed class RecipeSection(RecipeMistakes mistakes, YamlMappingNode? no
 
     /// <summary>True where something else stands in the section's place: the mistake is noted once, not again for each key.</summary>
     private bool IsUnreadable { get; init; }
+
+    /// <summary>True where a key has a value other than null.</summary>
+    public bool Has(string key) => Take(key) is not null;
+
+    /// <summary>True or false; the default where absent or wrong.</summary>
+    public bool Flag(string key, bool defaultValue) => Choice(key, defaultValue, s_flags);
 
     /// <summary>A text; null where absent.</summary>
     public string? Text(string key, bool required = false)

@@ -44,6 +44,7 @@ public sealed class TuneStage(Recipe recipe, SidecarProcess sidecar, TuneArm arm
             Temperature = recipe.Tune.Temperature,
             HeldOut = files.GetValueOrDefault("held_out"),
             EvaluateEvery = recipe.Tune.EvaluateEvery,
+            EarlyStopping = recipe.Tune.EarlyStopping,
             MaximumLength = recipe.Corpus.MaxLength,
         };
         return new TuningWork(context, sidecar).RunAsync(job, cancellationToken);

@@ -20,7 +20,7 @@ internal sealed class TuningWork(StageContext context, SidecarProcess sidecar)
     /// <summary>Name of the file with the tune's events.</summary>
     public const string CurveFile = "curve.jsonl";
 
-    private const string CheckpointFolder = "checkpoints";
+    private const string CheckpointFolder = "checkpoints", TensorBoardFolder = "tensorboard";
 
     /// <summary>The job that a recipe's settings make.</summary>
     public static TuneJob JobOf(TuningRecipe recipe, string model, string data, ulong seed) => new()
@@ -29,6 +29,8 @@ internal sealed class TuningWork(StageContext context, SidecarProcess sidecar)
         Output = "",
         Data = data,
         LastLayers = LayersOf(recipe, model),
+        Lora = recipe.Lora,
+        GradientCheckpointing = recipe.GradientCheckpointing,
         Steps = recipe.Steps,
         Epochs = recipe.Epochs,
         LearningRate = recipe.LearningRate,
@@ -53,7 +55,10 @@ internal sealed class TuningWork(StageContext context, SidecarProcess sidecar)
     public async Task<StageOutcome> RunAsync(TuneJob job, CancellationToken cancellationToken)
     {
         string checkpoints = context.PathOf(CheckpointFolder);
-        job = job with { Output = context.PathOf(StageNames.ModelFolder), CheckpointFolder = checkpoints };
+        job = job with
+        {
+            Output = context.PathOf(StageNames.ModelFolder), CheckpointFolder = checkpoints, TensorBoard = context.PathOf(TensorBoardFolder),
+        };
         string jobFile = context.PathOf("job.json");
         AtomicText.Write(jobFile, JsonSerializer.Serialize(job, SidecarJson.Default.TuneJob));
 
@@ -83,6 +88,8 @@ internal sealed class TuningWork(StageContext context, SidecarProcess sidecar)
                 ["last_layers"] = job.LastLayers,
                 ["loss"] = done.Loss,
                 ["torch"] = started?.Torch,
+                ["precision"] = started is null ? null : JsonSerializer.SerializeToNode(started.Precision),
+                ["best_step"] = done.BestStep,
             },
         };
 
@@ -99,6 +106,7 @@ internal sealed class TuningWork(StageContext context, SidecarProcess sidecar)
     {
         if (item is TuneProgress progress)
             context.Progress(progress.Step, progress.Steps, "steps", progress.TokensPerSecond, progress.SecondsLeft, Detail(progress));
+        if (item is MemoryPlanned plan) context.Progress(0, null, "steps", detail: plan.Summary);
         if (item is SidecarWarning warning) context.Warn(warning.Code, warning.Message);
     }
 

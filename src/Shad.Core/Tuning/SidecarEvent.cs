@@ -4,6 +4,7 @@ namespace Shad.Core.Tuning;
 
 /// <summary>One line the sidecar writes to stdout. Everything a person reads goes to stderr.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "event")]
+[JsonDerivedType(typeof(MemoryPlanned), "memory_planned")]
 [JsonDerivedType(typeof(TuneStarted), "started")]
 [JsonDerivedType(typeof(TuneProgress), "progress")]
 [JsonDerivedType(typeof(HeldOutMeasured), "held_out")]
@@ -12,6 +13,34 @@ namespace Shad.Core.Tuning;
 [JsonDerivedType(typeof(SidecarError), "error")]
 [JsonDerivedType(typeof(SidecarDiagnosis), "diagnosis")]
 public abstract record SidecarEvent;
+
+/// <summary>What a tune will take of the memory, told before it is taken; in bytes.</summary>
+public sealed record MemoryPlanned : SidecarEvent
+{
+    /// <summary>All parameters, with their bfloat16 copies.</summary>
+    public required long Parameters { get; init; }
+
+    /// <summary>Gradient of the tuned parameters.</summary>
+    public required long Gradient { get; init; }
+
+    /// <summary>The optimizer's moments, and the best weights where early stopping keeps them.</summary>
+    public required long OptimizerState { get; init; }
+
+    /// <summary>What a micro-batch of the largest size keeps for its backward pass.</summary>
+    public required long Activations { get; init; }
+
+    /// <summary>Passing needs: logits, gradients on their way, buffers of the libraries.</summary>
+    public required long Workspace { get; init; }
+
+    /// <summary>Their sum.</summary>
+    public required long Total { get; init; }
+
+    /// <summary>What may be taken; null where that is not known.</summary>
+    public long? Available { get; init; }
+
+    /// <summary>The plan in a line for people: <c>needs about 3.1 GiB; 24 GiB free</c>.</summary>
+    public required string Summary { get; init; }
+}
 
 /// <summary>The job was read and the model loaded; what will be done.</summary>
 public sealed record TuneStarted : SidecarEvent
@@ -39,6 +68,12 @@ public sealed record TuneStarted : SidecarEvent
 
     /// <summary>Version of libtorch.</summary>
     public string? Torch { get; init; }
+
+    /// <summary>Number format of the products: what <see cref="TunePrecision.Auto"/> came to.</summary>
+    public TunePrecision Precision { get; init; }
+
+    /// <summary>Checkpoints of this tune that were damaged and passed over.</summary>
+    public int BrokenCheckpoints { get; init; }
 }
 
 /// <summary>State after an optimizer step. Losses are means over the tokens of the steps since the last such event, in nats.</summary>
@@ -73,6 +108,9 @@ public sealed record TuneProgress : SidecarEvent
 
     /// <summary>Estimated seconds until the end.</summary>
     public double SecondsLeft { get; init; }
+
+    /// <summary>Most memory the process has had so far, resident, in bytes.</summary>
+    public long PeakMemory { get; init; }
 }
 
 /// <summary>Mean losses on the held-out samples, in nats per response token.</summary>
@@ -107,8 +145,11 @@ public sealed record TuneDone : SidecarEvent
     /// <summary>The folder written.</summary>
     public required string Output { get; init; }
 
-    /// <summary>Optimizer steps of the whole tune.</summary>
+    /// <summary>Optimizer steps done in all: fewer than planned where the tune stopped early.</summary>
     public int Steps { get; init; }
+
+    /// <summary>Step whose weights were written, where early stopping chose them; null where they are the last.</summary>
+    public int? BestStep { get; init; }
 
     /// <summary>Unpadded tokens passed through the model, this process.</summary>
     public long Tokens { get; init; }

@@ -14,6 +14,10 @@ public enum TuneObjective
 
     /// <summary><c>Σ wᵢ·lossᵢ / Σ wᵢ</c> over the response tokens of the optimizer step, with the samples' own weights.</summary>
     [JsonStringEnumMemberName("weighted")] Weighted,
+
+    /// <summary>Mean loss over the reasoning tokens of the optimizer step; boilerplate is left out. A step without a reasoning token
+    /// has objective and gradient 0. Needs roles.</summary>
+    [JsonStringEnumMemberName("mask")] Mask,
 }
 
 /// <summary>Number format of the matrix products in the forward and backward pass. Weights and optimizer state stay float32.</summary>
@@ -25,6 +29,10 @@ public enum TunePrecision
 
     /// <summary>Matrix products in bfloat16; norms, softmax, loss and master weights in float32.</summary>
     [JsonStringEnumMemberName("bfloat16")] BFloat16,
+
+    /// <summary><see cref="BFloat16"/> where the processor multiplies it in hardware (AVX-512 BF16, AMX) or the device is a GPU, else
+    /// <see cref="Float32"/>.</summary>
+    [JsonStringEnumMemberName("auto")] Auto,
 }
 
 /// <summary>Everything a tune needs to know: the content of the sidecar's <c>job.json</c> (snake_case).</summary>
@@ -51,6 +59,11 @@ public sealed record TuneJob
 
     /// <summary>Tune only the last k layers (with the final norm and an untied head); null tunes every parameter.</summary>
     public int? LastLayers { get; init; }
+
+    /// <summary>Tune low-rank adapters instead of the weights themselves; null tunes the weights. With <see cref="LastLayers"/>,
+    /// only the last k layers get adapters. The output is the merged model, with the adapter itself in its folder
+    /// <c>adapter</c>, in PEFT's layout.</summary>
+    public LoraSettings? Lora { get; init; }
 
     /// <summary>Optimizer steps; null derives them from <see cref="Epochs"/>.</summary>
     public int? Steps { get; init; }
@@ -87,7 +100,11 @@ public sealed record TuneJob
     public double MaximumGradientNorm { get; init; } = 1.0;
 
     /// <summary>Number format of the matrix products.</summary>
-    public TunePrecision Precision { get; init; } = TunePrecision.Float32;
+    public TunePrecision Precision { get; init; } = TunePrecision.Auto;
+
+    /// <summary>Keep only the layers' inputs for the backward pass and run each layer again when its gradient is taken: memory of
+    /// one layer's activations instead of all, for about a third more time. The gradients are the same bit for bit.</summary>
+    public bool GradientCheckpointing { get; init; }
 
     /// <summary>Longest sequence in tokens; null takes the model's context. Longer samples are truncated from the left of the
     /// prompt, or skipped and counted where the responses alone do not fit.</summary>
@@ -102,11 +119,25 @@ public sealed record TuneJob
     /// <summary>Steps between checkpoints; 0 writes one only when interrupted.</summary>
     public int CheckpointEvery { get; init; }
 
+    /// <summary>Checkpoints kept, at least 1: the newest, and older ones to fall back on where it turns out damaged.</summary>
+    public int CheckpointsKept { get; init; } = 2;
+
     /// <summary>Folder of the checkpoints; null is <c>OUTPUT.checkpoints</c> beside the output.</summary>
     public string? CheckpointFolder { get; init; }
 
     /// <summary>Steps between measurements of <see cref="HeldOut"/>; 0 measures only before and after.</summary>
     public int EvaluateEvery { get; init; }
+
+    /// <summary>Stop where <see cref="HeldOut"/> no longer improves, and keep the weights that were best on it; null runs to the
+    /// end and keeps the last.</summary>
+    public EarlyStoppingSettings? EarlyStopping { get; init; }
+
+    /// <summary>Folder for TensorBoard's event files; null writes none.</summary>
+    public string? TensorBoard { get; init; }
+
+    /// <summary>Memory the tune may take, in bytes; null is what is free. A tune that would take more is refused before it
+    /// begins.</summary>
+    public long? MemoryLimit { get; init; }
 
     /// <summary>Steps between progress events.</summary>
     public int ReportEvery { get; init; } = 1;
@@ -119,4 +150,14 @@ public sealed record TuneJob
 
     /// <summary>Threads of the tune; null takes all cores.</summary>
     public int? Threads { get; init; }
+}
+
+/// <summary>When a tune stops before its last step: judged by the mean loss of the held-out samples, each time it is measured.</summary>
+public sealed record EarlyStoppingSettings
+{
+    /// <summary>Measurements without improvement after which the tune stops, at least 1.</summary>
+    public int Patience { get; init; } = 3;
+
+    /// <summary>By how much the loss must fall below the best so far to count as an improvement, in nats; at least 0.</summary>
+    public double MinimumImprovement { get; init; }
 }

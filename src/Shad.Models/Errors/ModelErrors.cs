@@ -178,6 +178,32 @@ internal static class ModelErrors
         "model.tensor_too_long", $"The tensor has {Bytes(byteLength)}, too many for one span or array", Tensor(where, tensor),
         $"at most {Bytes(int.MaxValue)} at once", "Read it in pieces");
 
+    // Adapters
+
+    public static ShadException AdapterFolderMissing(string folder) => new(
+        "adapter.missing_folder", "The adapter folder does not exist", folder,
+        "a folder with adapter_config.json and adapter_model.safetensors (PEFT's layout)", "Check the path");
+
+    public static ShadException AdapterFeature(string path, string field, string value, string expected) => new(
+        "adapter.feature_unsupported", $"The adapter uses '{field}' ({value}), which is not supported", Field(path, field), expected,
+        "Merge the adapter with PEFT (merge_and_unload) and use the merged model");
+
+    public static ShadException AdapterTensorMissing(string path, string tensor) => new(
+        "adapter.tensor_missing", $"There is no tensor '{tensor}', but its counterpart is there", path,
+        "lora_A and lora_B of every adapted projection", "Save the adapter again");
+
+    public static ShadException AdapterTensorUnknown(string path, string tensor) => new(
+        "adapter.tensor_unknown", "The tensor adapts nothing that can be adapted in this model", Tensor(path, tensor),
+        "base_model.model.model.layers.N.self_attn|mlp.X.lora_A|lora_B.weight of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj",
+        "Use the adapter with the model it was made for, or merge it with PEFT first");
+
+    public static ShadException AdapterEmpty(string path) => new(
+        "adapter.empty", "The adapter holds no tensor", path, "lora_A and lora_B of at least one projection");
+
+    public static ShadException AdapterShape(string path, string tensor, string found, string expected) => new(
+        "adapter.shape", $"The shape is {found}", Tensor(path, tensor), $"{expected}, from the adapter's r and the model",
+        "Use the adapter with the model it was made for");
+
     // Writing
 
     public static ShadException ValueOutOfRange(TensorName name, float value, string dtype) => new(

@@ -3,6 +3,7 @@ using Shad.Core.Evaluation;
 using Shad.Core.Samples;
 using Shad.Core.Tuning;
 using Shad.Models;
+using Shad.Models.Adapters;
 using Shad.Models.Weights;
 using Shad.Sidecar.Checkpoints;
 using Shad.Sidecar.Modules;
@@ -20,6 +21,9 @@ public static class TuneCommand
     /// <summary>Key, in the metadata of the written weights, of the identity of the tune that wrote them.</summary>
     private const string IdentityKey = "shad_tune";
 
+    /// <summary>Name, in the output folder, of the folder of the adapter that was tuned.</summary>
+    public const string AdapterFolderName = "adapter";
+
     /// <summary>Runs a job; continues from its checkpoint where there is one.</summary>
     /// <param name="job">The job.</param>
     /// <param name="events">Told what happens.</param>
@@ -32,9 +36,14 @@ public static class TuneCommand
         ArgumentNullException.ThrowIfNull(events);
         var clock = Stopwatch.StartNew();
         TunePlan.Check(job);
+        var device = TorchDevice.Best();
+        // What it comes to belongs to the tune's identity: its checkpoints are of no use where it comes to something else.
+        job = job with { Precision = Bfloat16Support.Resolve(job.Precision, device) };
         using var model = ModelFolder.Open(job.Model);
         if (job.LastLayers > model.Config.LayerCount)
             throw SidecarErrors.JobValue("last_layers", job.LastLayers, $"at most {model.Config.LayerCount}, the model's layers");
+        using var from = job.Lora?.From is { } folder ? AdapterFolder.Open(folder, model.Config) : null;
+        var adapter = TunePlan.AdapterOf(job, model.Config.LayerCount, from);
         string identity = TunePlan.Identity(job, model);
         CheckOutput(job.Output, identity);
 
@@ -48,7 +57,14 @@ public static class TuneCommand
         var heldOut = job.HeldOut is { } path ? await Read(path).ConfigureAwait(false) : null;
         if (heldOut is not null) Warn(events, job.HeldOut!, heldOut, maximumLength);
 
-        new TuneRun(job, model, identity, objective, data, heldOut, events, clock).Run(cancellationToken);
+        var tuned = adapter is null ? TunedPart.Last(job.LastLayers) : TunedPart.Of(adapter);
+        var plan = new MemoryPlan(model.Config, tuned, job, data.Samples);
+        long? available = job.MemoryLimit ?? MemoryPlan.Available(device);
+        events.Write(plan.Event(available));
+        if (available is { } free) MemoryPlan.Require(model.Config, tuned, job, data.Samples, plan.Total, free);
+
+        using var run = new TuneRun(job, model, tuned, from, identity, device, objective, data, heldOut, events, clock);
+        run.Run(cancellationToken);
     }
 
     private static void CheckOutput(string output, string identity)
@@ -80,117 +96,170 @@ public static class TuneCommand
     }
 
     /// <summary>The tune proper, once everything is read and checked.</summary>
-    private sealed class TuneRun(
-        TuneJob job, ModelFolder model, string identity, ITuneObjective objective, TuneData data, TuneData? heldOut,
-        EventWriter events, Stopwatch clock)
+    private sealed class TuneRun : IDisposable
     {
-        private readonly SampleOrder _order = new(
-            data.Samples.Count, job.SamplesPerStep, job.Steps, job.Epochs, job.ShuffleData ? job.Seed : null);
+        private readonly TuneJob _job;
+        private readonly ModelFolder _model;
+        private readonly string _identity;
+        private readonly Device _device;
+        private readonly TuneData _data;
+        private readonly TuneData? _heldOut;
+        private readonly EventWriter _events;
+        private readonly Stopwatch _clock;
+        private readonly SampleOrder _order;
+        private readonly TuneCheckpoint _checkpoint;
+        private readonly DecoderParameters _parameters;
+        private readonly TorchDecoder _decoder;
+        private readonly AdamW _optimizer;
+        private readonly EarlyStopping _stopping;
+        private readonly Trainer _trainer;
+        private readonly TensorBoardWriter? _board;
 
-        private readonly TuneCheckpoint _checkpoint = new(
-            job.CheckpointFolder ?? Path.TrimEndingDirectorySeparator(job.Output) + ".checkpoints", identity);
-
-        public void Run(CancellationToken cancellationToken)
+        public TuneRun(
+            TuneJob job, ModelFolder model, TunedPart tuned, AdapterFolder? from, string identity, Device device, ITuneObjective objective,
+            TuneData data, TuneData? heldOut, EventWriter events, Stopwatch clock)
         {
+            (_job, _model, _identity, _device, _data, _heldOut, _events, _clock) = (job, model, identity, device, data, heldOut, events, clock);
             set_num_threads(job.Threads ?? Environment.ProcessorCount);
-            var device = TorchDevice.Best();
-            using var parameters = new DecoderParameters(model.Config, TunedPart.Last(job.LastLayers), job.Precision, device);
-            parameters.Load(model.Weights);
-            using var decoder = new TorchDecoder(parameters, device);
-            using var optimizer = new AdamW(
-                parameters, new AdamWOptions { Beta1 = job.Beta1, Beta2 = job.Beta2, WeightDecay = job.WeightDecay });
-            int first = _checkpoint.Restore(parameters, optimizer, events.Warn);
-            events.Write(new TuneStarted
-            {
-                Samples = data.Samples.Count, Skipped = data.Skipped, Truncated = data.Truncated, Steps = _order.Steps, FirstStep = first,
-                TunedParameters = parameters.TunedCount, Parameters = parameters.TotalCount, Torch = torch.__version__,
-            });
-
-            var trainer = new Trainer(
-                decoder, optimizer, objective,
+            _order = new SampleOrder(data.Samples.Count, job.SamplesPerStep, job.Steps, job.Epochs, job.ShuffleData ? job.Seed : null);
+            _checkpoint = new TuneCheckpoint(
+                job.CheckpointFolder ?? Path.TrimEndingDirectorySeparator(job.Output) + ".checkpoints", identity, job.CheckpointsKept);
+            _parameters = new DecoderParameters(model.Config, tuned, job.Precision, device);
+            _parameters.Load(model.Weights);
+            if (from is not null) _parameters.BeginAdapters(from);
+            else if (tuned.Adapter is not null) _parameters.BeginAdapters(job.Seed);
+            _decoder = new TorchDecoder(_parameters, device);
+            _optimizer = new AdamW(
+                _parameters, new AdamWOptions { Beta1 = job.Beta1, Beta2 = job.Beta2, WeightDecay = job.WeightDecay });
+            _stopping = new EarlyStopping(job.EarlyStopping, _parameters);
+            _trainer = new Trainer(
+                _decoder, _optimizer, objective,
                 new TrainerOptions
                 {
                     TokensPerBatch = job.TokensPerBatch, MaximumGradientNorm = job.MaximumGradientNorm, Precision = job.Precision,
+                    Dropout = tuned.Adapter?.Dropout ?? 0, Seed = job.Seed, RecomputeLayers = job.GradientCheckpointing,
                 },
                 device);
+            if (job.TensorBoard is { } folder) _board = new TensorBoardWriter(folder);
+        }
+
+        public void Run(CancellationToken cancellationToken)
+        {
+            int first = _checkpoint.Restore(_parameters, _optimizer, _stopping, _events.Warn);
+            _events.Write(new TuneStarted
+            {
+                Samples = _data.Samples.Count, Skipped = _data.Skipped, Truncated = _data.Truncated, Steps = _order.Steps, FirstStep = first,
+                TunedParameters = _parameters.TunedCount, Parameters = _parameters.TotalCount, Torch = torch.__version__,
+                Precision = _job.Precision, BrokenCheckpoints = _checkpoint.BrokenCount,
+            });
+
             var progress = new ProgressWindow(first, _order.Steps);
             long tokens = 0;
             double? loss = null;
-            if (first == 0) MeasureHeldOut(decoder, device, 0, cancellationToken);
-            var schedule = new LearningRateSchedule(job.LearningRate, _order.Steps, job.WarmupRatio, job.MinimumLearningRateRatio);
-            for (int step = first; step < _order.Steps; step++)
+            var schedule = new LearningRateSchedule(_job.LearningRate, _order.Steps, _job.WarmupRatio, _job.MinimumLearningRateRatio);
+            int step = first;
+            while (true)
             {
-                var samples = Array.ConvertAll(_order.Of(step), index => data.Samples[index]);
-                StepResult result;
-                try
-                {
-                    cancellationToken.ThrowIfCancellationRequested();
-                    result = trainer.Step(samples, step + 1, schedule.At(step), cancellationToken);
-                }
-                catch (OperationCanceledException)
-                {
-                    if (step > 0) _checkpoint.Write(parameters, optimizer, step);
-                    throw;
-                }
-                catch (NonFiniteStepException failed)
-                {
-                    throw SidecarErrors.NonFinite(step + 1, failed.What, samples.Select(static s => s.Id), _checkpoint.Newest);
-                }
-
+                // A checkpoint is older than the measurement of its step, which so is made again after a resume.
+                MeasureIfDue(step, cancellationToken);
+                if (step == _order.Steps || _stopping.HasStopped) break;
+                var result = RunStep(step, schedule.At(step), cancellationToken);
                 int done = step + 1;
                 tokens += result.Tokens;
                 progress.Add(result);
-                if (done % job.ReportEvery == 0 || done == _order.Steps)
+                if (done % _job.ReportEvery == 0 || done == _order.Steps)
                 {
                     var report = progress.Report(done, schedule.At(step));
                     loss = report.Loss;
-                    events.Write(report);
+                    _events.Write(report);
+                    _board?.Write(report);
                 }
 
                 // One after the last step, too: writing the model may fail, and what was tuned must not be lost by that.
-                if (job.CheckpointEvery > 0 && (done % job.CheckpointEvery == 0 || done == _order.Steps))
-                    _checkpoint.Write(parameters, optimizer, done);
-                if (job.EvaluateEvery > 0 && done % job.EvaluateEvery == 0 && done < _order.Steps)
-                    MeasureBetweenSteps(decoder, parameters, optimizer, device, done, cancellationToken);
+                if (_job.CheckpointEvery > 0 && (done % _job.CheckpointEvery == 0 || done == _order.Steps))
+                    _checkpoint.Write(_parameters, _optimizer, _stopping, done);
+                step = done;
             }
 
-            MeasureBetweenSteps(decoder, parameters, optimizer, device, _order.Steps, cancellationToken);
-            Write(parameters);
+            int? best = _stopping.TakeBest() ? _stopping.BestStep : null;
+            Write(_parameters);
             _checkpoint.Remove();
-            events.Write(new TuneDone
+            _events.Write(new TuneDone
             {
-                Output = job.Output, Steps = _order.Steps, Tokens = tokens, Seconds = clock.Elapsed.TotalSeconds, Loss = loss,
+                Output = _job.Output, Steps = step, BestStep = best, Tokens = tokens, Seconds = _clock.Elapsed.TotalSeconds, Loss = loss,
             });
         }
 
-        private void MeasureBetweenSteps(
-            TorchDecoder decoder, DecoderParameters parameters, AdamW optimizer, Device device, int done,
-            CancellationToken cancellationToken)
+        public void Dispose()
         {
+            _board?.Dispose();
+            _stopping.Dispose();
+            _optimizer.Dispose();
+            _decoder.Dispose();
+            _parameters.Dispose();
+        }
+
+        private StepResult RunStep(int step, double learningRate, CancellationToken cancellationToken)
+        {
+            var samples = Array.ConvertAll(_order.Of(step), index => _data.Samples[index]);
             try
             {
-                MeasureHeldOut(decoder, device, done, cancellationToken);
+                cancellationToken.ThrowIfCancellationRequested();
+                return _trainer.Step(samples, step + 1, learningRate, cancellationToken);
             }
             catch (OperationCanceledException)
             {
-                _checkpoint.Write(parameters, optimizer, done);
+                WriteInterrupted(step);
                 throw;
+            }
+            catch (NonFiniteStepException failed)
+            {
+                throw SidecarErrors.NonFinite(step + 1, failed.What, samples.Select(static s => s.Id), _checkpoint.Newest);
             }
         }
 
-        private void MeasureHeldOut(TorchDecoder decoder, Device device, int step, CancellationToken cancellationToken)
+        private void MeasureIfDue(int step, CancellationToken cancellationToken)
         {
-            if (heldOut is null) return;
-            LossByRole losses = SampleLosses.ByRole(decoder, heldOut.Samples, job.TokensPerBatch, device, cancellationToken);
-            events.Write(new HeldOutMeasured
+            bool due = step == 0 || step == _order.Steps || (_job.EvaluateEvery > 0 && step % _job.EvaluateEvery == 0);
+            if (_heldOut is null || !due || _stopping.MeasuredStep == step) return;
+            LossByRole losses;
+            try
+            {
+                losses = SampleLosses.ByRole(_decoder, _heldOut.Samples, _job.TokensPerBatch, _device, cancellationToken);
+            }
+            catch (OperationCanceledException)
+            {
+                WriteInterrupted(step);
+                throw;
+            }
+
+            var measured = new HeldOutMeasured
             {
                 Step = step, Loss = losses.Loss ?? double.NaN, BoilerplateLoss = losses.BoilerplateLoss, ReasoningLoss = losses.ReasoningLoss,
-            });
+            };
+            _stopping.Measured(step, measured.Loss);
+            _events.Write(measured);
+            _board?.Write(measured);
+        }
+
+        private void WriteInterrupted(int step)
+        {
+            if (step > 0) _checkpoint.Write(_parameters, _optimizer, _stopping, step);
         }
 
         private void Write(DecoderParameters parameters)
         {
-            var dtype = job.SaveDtype is { } name ? TensorDtypes.Parse(name) : model.Weights.MainDtype;
+            var dtype = _job.SaveDtype is { } name ? TensorDtypes.Parse(name) : _model.Weights.MainDtype;
+            var metadata = new Dictionary<string, string> { [IdentityKey] = _identity };
+            if (parameters.Tuned.Adapter is { } adapter)
+            {
+                var tunedAdapter = new TunedAdapter(parameters, adapter);
+                ModelFolderWriter.Write(
+                    _job.Output, _model.Config, AdapterMerge.Tensors(_model, tunedAdapter, dtype), dtype, _model.Path, replace: true, metadata,
+                    folder => AdapterFolder.Write(Path.Combine(folder, AdapterFolderName), tunedAdapter, _model.Config));
+                return;
+            }
+
             var scalarType = dtype switch
             {
                 TensorDtype.Float16 => float16,
@@ -199,17 +268,15 @@ public static class TuneCommand
             };
             IEnumerable<TensorToWrite> Tensors(IEnumerable<ParameterPart> parts) => parts.Select(part => new TensorToWrite(
                 part.Name, dtype, part.Shape, stream => TensorMemory.Write(parameters[part.Name], scalarType, stream)));
-            var metadata = new Dictionary<string, string> { [IdentityKey] = identity };
-            if (job.ChangesOnly)
+            if (_job.ChangesOnly)
             {
                 var tuned = parameters.Blocks.Where(static block => block.IsTuned).SelectMany(static block => block.Parts);
-                ModelFolderWriter.WriteChanges(job.Output, model, Tensors(tuned), replace: true, metadata);
+                ModelFolderWriter.WriteChanges(_job.Output, _model, Tensors(tuned), replace: true, metadata);
+                return;
             }
-            else
-            {
-                ModelFolderWriter.Write(
-                    job.Output, model.Config, Tensors(parameters.Parts), dtype, model.Path, replace: true, metadata);
-            }
+
+            ModelFolderWriter.Write(
+                _job.Output, _model.Config, Tensors(parameters.Parts), dtype, _model.Path, replace: true, metadata);
         }
     }
 }

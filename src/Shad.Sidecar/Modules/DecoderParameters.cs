@@ -1,4 +1,6 @@
+using Shad.Core.Randomness;
 using Shad.Core.Tuning;
+using Shad.Models.Adapters;
 using Shad.Models.Configuration;
 using Shad.Models.Weights;
 using TorchSharp;
@@ -18,11 +20,13 @@ namespace Shad.Sidecar.Modules;
 /// |&lt;----------- has a bfloat16 copy ------------------&gt;|
 ///               |&lt;- gradient arrives in bfloat16 -&gt;|
 /// </code>
-/// The head's gradient is computed outside of autograd (<see cref="HeadLoss"/>) and added in float32.
+/// The head's gradient is computed outside of autograd (<see cref="HeadLoss"/>) and added in float32. Low-rank adapters
+/// (<see cref="TunedPart.Adapter"/>) count as projections; where there are any, the tuned buffer holds nothing else.
 /// </remarks>
 public sealed class DecoderParameters : IDisposable
 {
     private readonly List<ParameterBlock> _blocks = [];
+    private readonly List<ParameterBlock> _adapterBlocks = [];
     private readonly List<IDisposable> _owned = [];
     private readonly Dictionary<string, Tensor> _byName = [];
     private readonly TunePrecision _precision;
@@ -40,10 +44,16 @@ public sealed class DecoderParameters : IDisposable
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(tuned);
         Config = config;
+        Tuned = tuned;
         _precision = precision;
         Embedding = Add(ParameterKind.Embedding, tuned.IncludesEmbedding, new ParameterPart(TensorNames.Embedding, [config.VocabularySize, config.HiddenSize]));
         Layers = new LayerParameters[config.LayerCount];
-        for (int i = 0; i < Layers.Length; i++) Layers[i] = AddLayer(i, tuned.Includes(i, config.LayerCount));
+        for (int i = 0; i < Layers.Length; i++)
+        {
+            Layers[i] = AddLayer(i, tuned.Includes(i, config.LayerCount));
+            foreach (var block in Layers[i].Projections) Adapt(block, i);
+        }
+
         FinalNorm = Add(ParameterKind.Norm, tuned.IncludesTop, new ParameterPart(TensorNames.FinalNorm, [config.HiddenSize]));
         Head = config.TiedHead
             ? Embedding
@@ -53,6 +63,9 @@ public sealed class DecoderParameters : IDisposable
 
     /// <summary>The model.</summary>
     public DecoderConfig Config { get; }
+
+    /// <summary>What is tuned.</summary>
+    public TunedPart Tuned { get; }
 
     /// <summary>Token embedding, <c>[V,H]</c>.</summary>
     public ParameterBlock Embedding { get; }
@@ -78,16 +91,22 @@ public sealed class DecoderParameters : IDisposable
     /// <summary>Tuned parameters, <c>P</c>.</summary>
     public long TunedCount { get; private set; }
 
-    /// <summary>All parameters.</summary>
+    /// <summary>All parameters, those of adapters included.</summary>
     public long TotalCount { get; private set; }
 
-    /// <summary>The blocks, in the order of the model.</summary>
+    /// <summary>The blocks of the model, in its order.</summary>
     public IReadOnlyList<ParameterBlock> Blocks => _blocks;
+
+    /// <summary>The blocks of the adapters, in the order of the model; empty where there are none.</summary>
+    public IReadOnlyList<ParameterBlock> AdapterBlocks => _adapterBlocks;
 
     /// <summary>Names of the Hugging Face tensors, in the order of the model.</summary>
     public IEnumerable<ParameterPart> Parts => _blocks.SelectMany(static block => block.Parts);
 
-    /// <summary>The float32 values of a Hugging Face tensor; a view, not a copy.</summary>
+    /// <summary>The tensors of the adapters by PEFT's names, in the order of the model.</summary>
+    public IEnumerable<ParameterPart> AdapterParts => _adapterBlocks.SelectMany(static block => block.Parts);
+
+    /// <summary>The float32 values of a Hugging Face tensor or of one of an adapter; a view, not a copy.</summary>
     public Tensor this[string name] => _byName[name];
 
     /// <summary>Reads all values from a model's weights, one tensor at a time.</summary>
@@ -100,6 +119,46 @@ public sealed class DecoderParameters : IDisposable
         foreach (var block in _blocks)
         {
             if (block is { IsTuned: false, Half: { } half }) half.copy_(block.Master);
+        }
+
+        RefreshHalf();
+    }
+
+    /// <summary>
+    /// Begins the adapters as PEFT does, with the model unchanged: B = 0 and A uniform within <c>±1/√in</c> (Kaiming, a = √5).
+    /// </summary>
+    /// <param name="seed">Seed of A.</param>
+    public void BeginAdapters(ulong seed)
+    {
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        Values.zero_();
+        ulong stream = 0;
+        foreach (var adapter in Layers.SelectMany(static layer => layer.Projections).Select(static block => block.Adapter))
+        {
+            if (adapter is null) continue;
+            var random = new SeededRandom(seed).Fork(stream++);
+            double bound = 1 / Math.Sqrt(adapter.Down.Shape[1]);
+            var values = new float[adapter.Down.ElementCount];
+            for (int i = 0; i < values.Length; i++) values[i] = (float)((random.NextDouble() * 2 - 1) * bound);
+            TensorMemory.Write(adapter.Down.Master, values);
+        }
+
+        RefreshHalf();
+    }
+
+    /// <summary>Begins with the values of an adapter that was trained before.</summary>
+    /// <param name="adapter">One of the same rank and targets.</param>
+    public void BeginAdapters(AdapterFolder adapter)
+    {
+        ArgumentNullException.ThrowIfNull(adapter);
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        Values.zero_();
+        foreach (string weight in adapter.AdaptedWeights)
+        {
+            TensorMemory.Write(_byName[AdapterModules.Down(weight)], adapter.ReadDown(weight));
+            TensorMemory.Write(_byName[AdapterModules.Up(weight)], adapter.ReadUp(weight));
         }
 
         RefreshHalf();
@@ -172,7 +231,7 @@ public sealed class DecoderParameters : IDisposable
                 : null,
             Down = Block(ParameterKind.Matrix, new ParameterPart(names.Down.Weight, [hidden, inner])),
             DownBias = Config.MlpBias ? Block(ParameterKind.Bias, new ParameterPart(names.Down.Bias, [hidden])) : null,
-            IsTuned = tuned,
+            IsTuned = tuned || AdapterModules.Names.Any(module => Tuned.Adapts(index, module)),
         };
     }
 
@@ -183,10 +242,29 @@ public sealed class DecoderParameters : IDisposable
         return block;
     }
 
+    /// <summary>Gives a projection's block the adapters of its parts that get one.</summary>
+    private void Adapt(ParameterBlock block, int layer)
+    {
+        if (Tuned.Adapter is not { } adapter) return;
+        var adapted = block.Parts.Where(part => Tuned.Adapts(layer, AdapterModules.NameOf(part.Name))).ToList();
+        if (adapted.Count == 0) return;
+        ParameterBlock New(IEnumerable<ParameterPart> parts)
+        {
+            var added = new ParameterBlock(ParameterKind.Matrix, true, [.. parts]);
+            _adapterBlocks.Add(added);
+            return added;
+        }
+
+        var down = New(adapted.Select(part => new ParameterPart(AdapterModules.Down(part.Name), [adapter.Rank, part.Shape[1]])));
+        var up = block.Parts.Select(part =>
+            adapted.Contains(part) ? New([new ParameterPart(AdapterModules.Up(part.Name), [part.Shape[0], adapter.Rank])]) : null);
+        block.Adapter = new BlockAdapter(down, [.. up], adapter.Rank, adapter.Scale);
+    }
+
     private void Allocate(Device device)
     {
         bool half = _precision == TunePrecision.BFloat16;
-        var tuned = _blocks.Where(static block => block.IsTuned).OrderBy(Place).ToList();
+        var tuned = _blocks.Where(static block => block.IsTuned).Concat(_adapterBlocks).OrderBy(Place).ToList();
         var frozen = _blocks.Where(static block => !block.IsTuned).ToList();
         TunedCount = tuned.Sum(static block => block.ElementCount);
         TotalCount = TunedCount + frozen.Sum(static block => block.ElementCount);
@@ -209,7 +287,7 @@ public sealed class DecoderParameters : IDisposable
             _halfValues = Own(zeros(inHalfProducts.Sum(static block => block.ElementCount), bfloat16, device));
             View(inHalfProducts, _halfValues, static (block, view) => block.Half = view);
             foreach (var block in frozen.Where(HasHalf)) block.Half = Own(zeros(block.Shape, bfloat16, device));
-            _halfGradientStart = Head.Kind == ParameterKind.Matrix ? Head.ElementCount : 0;
+            _halfGradientStart = Head is { Kind: ParameterKind.Matrix, IsTuned: true } ? Head.ElementCount : 0;
             _halfGradient = Own(zeros(halfGradients.Sum(static block => block.ElementCount), bfloat16, device));
             View(halfGradients, _halfGradient, static (block, view) => block.Half!.requires_grad_().grad = view);
         }
@@ -221,7 +299,7 @@ public sealed class DecoderParameters : IDisposable
             if (reached) block.Master.requires_grad_().grad = block.Gradient!;
         }
 
-        foreach (var block in _blocks)
+        foreach (var block in _blocks.Concat(_adapterBlocks))
         {
             long row = 0;
             foreach (var part in block.Parts)
@@ -293,5 +371,9 @@ internal sealed class LayerParameters
 
     public ParameterBlock? DownBias { get; init; }
 
+    /// <summary>True where the layer, or an adapter of it, is tuned.</summary>
     public required bool IsTuned { get; init; }
+
+    /// <summary>The blocks of matrix products, in the order of the forward pass.</summary>
+    public IEnumerable<ParameterBlock> Projections => [QueryKeyValue, Output, GateUp, Down];
 }

@@ -59,7 +59,20 @@ public sealed class ParameterBlock
 
     /// <summary>The float32 gradient; null where not tuned.</summary>
     public Tensor? Gradient { get; internal set; }
+
+    /// <summary>The low-rank change to it that is tuned in its place; null where there is none.</summary>
+    internal BlockAdapter? Adapter { get; set; }
 }
+
+/// <summary>
+/// The low-rank change of a block: <c>s·B·A</c> for each part that is adapted. The A's lie one below the other, as the parts do
+/// in their block, so that all are one matrix product; each B has rows of its own.
+/// </summary>
+/// <param name="Down">A of every adapted part, <c>[adapted · r, in]</c>.</param>
+/// <param name="Up">B of each part of the block, <c>[out, r]</c>; null for a part that is not adapted.</param>
+/// <param name="Rank">r.</param>
+/// <param name="Scale">s.</param>
+internal sealed record BlockAdapter(ParameterBlock Down, IReadOnlyList<ParameterBlock?> Up, int Rank, double Scale);
 
 /// <summary>A Hugging Face tensor within a <see cref="ParameterBlock"/>.</summary>
 /// <param name="Name">Its name in the model's file.</param>

@@ -23,10 +23,12 @@ public sealed class TokenBatch : IDisposable
     /// <summary>Packs samples.</summary>
     /// <param name="samples">At least one sample. Sorted by length they make few groups.</param>
     /// <param name="device">Where the tensors go.</param>
-    public TokenBatch(IReadOnlyList<TokenizedSample> samples, Device device)
+    /// <param name="firstSample">Place of the first sample among those of the optimizer step.</param>
+    public TokenBatch(IReadOnlyList<TokenizedSample> samples, Device device, int firstSample = 0)
     {
         ArgumentNullException.ThrowIfNull(samples);
         Samples = samples;
+        FirstSample = firstSample;
         TokenCount = samples.Sum(static sample => sample.Length);
         MaximumLength = samples.Max(static sample => sample.Length);
         Groups = AttentionGroup.Of([.. samples.Select(static sample => sample.Length)]);
@@ -56,6 +58,9 @@ public sealed class TokenBatch : IDisposable
 
     /// <summary>The samples, in the order in which they are packed.</summary>
     public IReadOnlyList<TokenizedSample> Samples { get; }
+
+    /// <summary>Place of the first sample among those of the optimizer step, which cuts them into batches in their order.</summary>
+    public int FirstSample { get; }
 
     /// <summary>Tokens, <c>T</c>.</summary>
     public int TokenCount { get; }

@@ -37,54 +37,59 @@ public sealed class TorchDecoder : IDisposable
     /// The hidden states whose products with the head are the logits of the targets: after the last norm, float32 <c>[N,H]</c>.
     /// Layers below the lowest tuned one run without a gradient graph.
     /// </summary>
-    /// <param name="batch">At least one target.</param>
-    /// <param name="precision">Number format of the products; bfloat16 only where the parameters were made for it.</param>
-    public Tensor TargetStates(TokenBatch batch, TunePrecision precision)
+    /// <param name="settings">How; the batch has at least one target.</param>
+    public Tensor TargetStates(PassSettings settings)
     {
-        ArgumentNullException.ThrowIfNull(batch);
-        bool half = precision == TunePrecision.BFloat16;
+        ArgumentNullException.ThrowIfNull(settings);
         using var scope = NewDisposeScope();
-        var (cosines, sines) = _rotary.For(batch.MaximumLength);
-        int lastLayer = _config.LayerCount - 1;
-        var x = Parameters.Embedding.Master.index_select(0, batch.InputIds);
-        for (int i = 0; i <= lastLayer; i++)
+        var x = Embed(settings.Batch);
+        for (int i = 0; i < _config.LayerCount; i++)
         {
-            // Above the attention of the last layer only the rows that score a target are needed.
-            var rows = i == lastLayer ? batch.TargetRows : null;
             var input = x;
-            x = Layer(Parameters.Layers[i], input, batch, rows, cosines, sines, _config.WindowOf(i), half);
+            x = Layer(i, input, settings);
             input.Dispose();
         }
 
-        return Norm(x, Parameters.FinalNorm).MoveToOuterDisposeScope();
+        return FinalStates(x).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
     public void Dispose() => _rotary.Dispose();
 
-    private Tensor Layer(
-        LayerParameters layer, Tensor x, TokenBatch batch, Tensor? rows, Tensor cosines, Tensor sines, int? window, bool half)
+    /// <summary>The embedded tokens of a batch, float32 <c>[T,H]</c>.</summary>
+    internal Tensor Embed(TokenBatch batch) => Parameters.Embedding.Master.index_select(0, batch.InputIds);
+
+    /// <summary>The last norm.</summary>
+    internal Tensor FinalStates(Tensor x) => Norm(x, Parameters.FinalNorm);
+
+    /// <summary>One layer: <c>[T,H]</c> → <c>[T,H]</c>, or <c>[N,H]</c> of the last one.</summary>
+    internal Tensor Layer(int index, Tensor x, PassSettings settings)
     {
         using var scope = NewDisposeScope();
-        var attended = Attention(layer, Norm(x, layer.InputNorm), batch, cosines, sines, window, half);
-        if (rows is not null)
+        var layer = Parameters.Layers[index];
+        var batch = settings.Batch;
+        var (cosines, sines) = _rotary.For(batch.MaximumLength);
+        var place = new Place(settings, index, TargetsOnly: false);
+        var projected = Linear(Norm(x, layer.InputNorm), layer.QueryKeyValue, layer.QueryKeyValueBias, place, 0);
+        var attended = Attention(layer, projected, batch, cosines, sines, _config.WindowOf(index));
+        if (index == _config.LayerCount - 1)
         {
-            attended = attended.index_select(0, rows);
-            x = x.index_select(0, rows);
+            // Above the attention of the last layer only the rows that score a target are needed.
+            attended = attended.index_select(0, batch.TargetRows);
+            x = x.index_select(0, batch.TargetRows);
+            place = place with { TargetsOnly = true };
         }
 
-        x = x + Linear(attended, layer.Output, layer.OutputBias, half);
-        var gateUp = Linear(Norm(x, layer.PostAttentionNorm), layer.GateUp, layer.GateUpBias, half);
+        x = x + Linear(attended, layer.Output, layer.OutputBias, place, 1);
+        var gateUp = Linear(Norm(x, layer.PostAttentionNorm), layer.GateUp, layer.GateUpBias, place, 2);
         var parts = gateUp.chunk(2, -1);
         var inner = functional.silu(parts[0]) * parts[1];
-        x = x + Linear(inner, layer.Down, layer.DownBias, half);
+        x = x + Linear(inner, layer.Down, layer.DownBias, place, 3);
         return x.MoveToOuterDisposeScope();
     }
 
-    private Tensor Attention(
-        LayerParameters layer, Tensor x, TokenBatch batch, Tensor cosines, Tensor sines, int? window, bool half)
+    private Tensor Attention(LayerParameters layer, Tensor projected, TokenBatch batch, Tensor cosines, Tensor sines, int? window)
     {
-        var projected = Linear(x, layer.QueryKeyValue, layer.QueryKeyValueBias, half);
         if (batch.Groups is [var only]) return Attend(layer, projected, only, cosines, sines, window);
         var slices = projected.split(batch.Groups.Select(static group => (long)group.TokenCount).ToArray(), 0);
         return cat(slices.Zip(batch.Groups, (slice, group) => Attend(layer, slice, group, cosines, sines, window)).ToList(), 0);
@@ -154,7 +159,42 @@ public sealed class TorchDecoder : IDisposable
     /// <summary><c>x / sqrt(mean(x²) + ε)</c> over the last dimension (Zhang &amp; Sennrich, arXiv:1910.07467), without its scale.</summary>
     private Tensor RootMeanSquare(Tensor x) => x * (x.square().mean([-1], keepdim: true) + _config.NormEpsilon).rsqrt();
 
-    private static Tensor Linear(Tensor x, ParameterBlock weight, ParameterBlock? bias, bool half) => half
-        ? functional.linear(x.to(bfloat16), weight.Half!, bias?.Half)
-        : functional.linear(x, weight.Master, bias?.Master);
+    private static Tensor Linear(Tensor x, ParameterBlock weight, ParameterBlock? bias, Place place, int product)
+    {
+        bool half = place.Settings.Precision == TunePrecision.BFloat16;
+        var y = half
+            ? functional.linear(x.to(bfloat16), weight.Half!, bias?.Half)
+            : functional.linear(x, weight.Master, bias?.Master);
+        return weight.Adapter is { } adapter ? y + LowRank(x, weight, adapter, half, place, product) : y;
+    }
+
+    //            ┌─ A of part 0 ─ B of part 0 ─┐
+    // x ─ drop ──┤                             ├─ side by side, 0 where a part is not adapted
+    //            └─ A of part 1 ─ B of part 1 ─┘
+    private static Tensor LowRank(Tensor x, ParameterBlock weight, BlockAdapter adapter, bool half, Place place, int product)
+    {
+        if (place.Settings.Dropout is { } dropout)
+            x = dropout.Apply(x.to(float32), place.Settings.Batch, place.TargetsOnly, place.Layer * 4 + product);
+        using Scalar scale = adapter.Scale;
+        var down = functional.linear(half ? x.to(bfloat16) : x.to(float32), half ? adapter.Down.Half! : adapter.Down.Master) * scale;
+        if (adapter.Up is [{ } single]) return functional.linear(down, half ? single.Half! : single.Master);
+        var parts = new List<Tensor>(adapter.Up.Count);
+        long at = 0;
+        for (int i = 0; i < adapter.Up.Count; i++)
+        {
+            if (adapter.Up[i] is not { } up)
+            {
+                parts.Add(zeros([x.shape[0], weight.Parts[i].Shape[0]], down.dtype, down.device));
+                continue;
+            }
+
+            parts.Add(functional.linear(down.narrow(1, at, adapter.Rank), half ? up.Half! : up.Master));
+            at += adapter.Rank;
+        }
+
+        return cat(parts, 1);
+    }
+
+    /// <summary>Where in the model a product is.</summary>
+    private readonly record struct Place(PassSettings Settings, int Layer, bool TargetsOnly);
 }

@@ -20,14 +20,7 @@ public sealed class RftObjective(double temperature) : ITuneObjective
     public bool NeedsLosses => true;
 
     /// <inheritdoc/>
-    public void Check(TokenizedSample sample, string path)
-    {
-        ArgumentNullException.ThrowIfNull(sample);
-        for (int i = 0; i < sample.Length; i++)
-        {
-            if (sample.IsTarget(i) && sample.Roles?[i] is null) throw SidecarErrors.RoleMissing(path, sample.Id, i);
-        }
-    }
+    public void Check(TokenizedSample sample, string path) => StepTargets.RequireRoles(sample, path);
 
     /// <inheritdoc/>
     public StepWeighting Weigh(StepTargets targets, ReadOnlySpan<float> losses)

@@ -25,6 +25,19 @@ public sealed class StepTargets
         }
     }
 
+    /// <summary>Refuses a sample with a response token whose role is not known.</summary>
+    /// <param name="sample">The sample.</param>
+    /// <param name="path">Its file, for the message.</param>
+    /// <exception cref="Core.Errors.ShadException">A role is missing.</exception>
+    public static void RequireRoles(TokenizedSample sample, string path)
+    {
+        ArgumentNullException.ThrowIfNull(sample);
+        for (int i = 0; i < sample.Length; i++)
+        {
+            if (sample.IsTarget(i) && sample.Roles?[i] is null) throw SidecarErrors.RoleMissing(path, sample.Id, i);
+        }
+    }
+
     /// <summary>Number of targets, <c>N</c>.</summary>
     public int Count => Roles.Length;
 

@@ -14,7 +14,8 @@ public static class TuneObjectives
             TuneObjective.Sft => new SftObjective(),
             TuneObjective.Rft => new RftObjective(job.Temperature),
             TuneObjective.Weighted => new WeightedObjective(),
-            _ => throw SidecarErrors.JobValue("objective", job.Objective, "sft, rft or weighted"),
+            TuneObjective.Mask => new MaskObjective(),
+            _ => throw SidecarErrors.JobValue("objective", job.Objective, "sft, rft, weighted or mask"),
         };
     }
 }

@@ -46,12 +46,19 @@ public sealed class ProgressWindow(int firstStep, int steps)
             BoilerplateLoss = _losses.BoilerplateLoss, ReasoningLoss = _losses.ReasoningLoss,
             ReasoningWeight = _weighted > 0 ? _reasoningWeight / _weighted : null,
             GradientNorm = _gradientNorm, LearningRate = learningRate,
-            TokensPerSecond = seconds > 0 ? _tokens / seconds : 0, SecondsLeft = perStep * (steps - done),
+            TokensPerSecond = seconds > 0 ? _tokens / seconds : 0, SecondsLeft = perStep * (steps - done), PeakMemory = PeakMemory(),
         };
         _losses = new LossByRole();
         _objective = _reasoningWeight = _tokens = 0;
         _count = _weighted = 0;
         _windowStart = Stopwatch.GetTimestamp();
         return report;
+    }
+
+    /// <summary>Most resident memory of this process so far, in bytes.</summary>
+    private static long PeakMemory()
+    {
+        using var process = Process.GetCurrentProcess();
+        return process.PeakWorkingSet64;
     }
 }

@@ -52,7 +52,7 @@ public sealed class Trainer
     public StepResult Step(
         IReadOnlyList<TokenizedSample> samples, int step, double learningRate, CancellationToken cancellationToken)
     {
-        var (loss, losses, targets, weighting) = Accumulate(samples, cancellationToken);
+        var (loss, losses, targets, weighting) = Accumulate(samples, cancellationToken, step);
         if (!double.IsFinite(loss)) throw new NonFiniteStepException("loss");
         double norm = GradientNorm();
         if (!double.IsFinite(norm)) throw new NonFiniteStepException("gradient");
@@ -71,10 +71,13 @@ public sealed class Trainer
     /// <summary>
     /// Computes the objective's value and leaves its gradient in the parameters, without changing them.
     /// </summary>
+    /// <param name="samples">The step's samples, each with a target.</param>
+    /// <param name="cancellationToken">Asked between micro-batches.</param>
+    /// <param name="step">Number of the step, from 1; dropout depends on it.</param>
     /// <returns>The objective's value and the loss of each target, sample after sample from the longest to the shortest.</returns>
     /// <exception cref="OperationCanceledException">It was cut short.</exception>
     public (double Loss, float[] Losses, StepTargets Targets, StepWeighting Weighting) Accumulate(
-        IReadOnlyList<TokenizedSample> samples, CancellationToken cancellationToken)
+        IReadOnlyList<TokenizedSample> samples, CancellationToken cancellationToken, int step = 1)
     {
         var ordered = MicroBatches.LongestFirst(samples);
         var cuts = MicroBatches.Cut(ordered, _options.TokensPerBatch);
@@ -82,6 +85,7 @@ public sealed class Trainer
         var losses = new float[targets.Count];
         var head = _decoder.Parameters.Head;
         var precision = _options.Precision;
+        var dropout = _options.Dropout > 0 ? new StepDropout(_options.Dropout, _options.Seed, step) : null;
 
         StepWeighting? weighting = null;
         if (!_objective.NeedsLosses)
@@ -90,7 +94,7 @@ public sealed class Trainer
         }
         else if (cuts.Count > 1)
         {
-            LossesOf(_decoder, ordered, cuts, precision, losses, _device, cancellationToken);
+            LossesOf(_decoder, ordered, cuts, precision, losses, _device, cancellationToken, dropout);
             if (!Array.TrueForAll(losses, float.IsFinite)) throw new NonFiniteStepException("loss");
             weighting = _objective.Weigh(targets, losses);
         }
@@ -101,8 +105,10 @@ public sealed class Trainer
         {
             cancellationToken.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
-            using var batch = new TokenBatch(ordered[cut], _device);
-            var states = _decoder.TargetStates(batch, precision);
+            using var batch = new TokenBatch(ordered[cut], _device, cut.Start.Value);
+            var settings = new PassSettings(batch, precision, dropout);
+            using var pass = _options.RecomputeLayers ? ForwardPass.Run(_decoder, settings) : null;
+            var states = pass?.States ?? _decoder.TargetStates(settings);
             if (weighting is null)
             {
                 Copy(HeadLoss.Losses(states, batch.TargetIds, head, precision), losses.AsSpan(start, batch.TargetCount));
@@ -113,7 +119,8 @@ public sealed class Trainer
             using var coefficients = tensor(weighting.Coefficients[start..(start + batch.TargetCount)], device: _device);
             var (batchLosses, gradient) = HeadLoss.Gradient(states, batch.TargetIds, coefficients, head, precision);
             Copy(batchLosses, losses.AsSpan(start, batch.TargetCount));
-            if (states.requires_grad) states.backward([gradient]);
+            if (pass is not null) pass.Backward(gradient);
+            else if (states.requires_grad) states.backward([gradient]);
             _decoder.Parameters.CollectHalfGradient();
             start += batch.TargetCount;
         }
@@ -126,7 +133,7 @@ public sealed class Trainer
     /// <summary>Losses of samples without gradient, in the order of their targets.</summary>
     internal static void LossesOf(
         TorchDecoder decoder, TokenizedSample[] ordered, IReadOnlyList<Range> cuts, TunePrecision precision, Span<float> losses,
-        Device device, CancellationToken cancellationToken)
+        Device device, CancellationToken cancellationToken, StepDropout? dropout = null)
     {
         using var quiet = no_grad();
         int start = 0;
@@ -134,9 +141,9 @@ public sealed class Trainer
         {
             cancellationToken.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
-            using var batch = new TokenBatch(ordered[cut], device);
+            using var batch = new TokenBatch(ordered[cut], device, cut.Start.Value);
             if (batch.TargetCount == 0) continue;
-            var states = decoder.TargetStates(batch, precision);
+            var states = decoder.TargetStates(new PassSettings(batch, precision, dropout));
             Copy(HeadLoss.Losses(states, batch.TargetIds, decoder.Parameters.Head, precision), losses.Slice(start, batch.TargetCount));
             start += batch.TargetCount;
         }
@@ -167,6 +174,16 @@ public readonly record struct TrainerOptions()
 
     /// <summary>Number format of the products.</summary>
     public TunePrecision Precision { get; init; } = TunePrecision.Float32;
+
+    /// <summary>Dropout before the adapters; from 0, below 1.</summary>
+    public double Dropout { get; init; }
+
+    /// <summary>Seed of the dropout.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>Keep only the layers' inputs for the backward pass and run each layer again: less memory, a third more time, the
+    /// same gradients.</summary>
+    public bool RecomputeLayers { get; init; }
 }
 
 /// <summary>A step's loss or gradient is not a finite number.</summary>

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Shad.Core.Tuning;
 using Shad.Models;
+using Shad.Models.Adapters;
 
 namespace Shad.Sidecar.Tuning;
 
@@ -38,19 +39,82 @@ public static class TunePlan
             "maximum_gradient_norm", job.MaximumGradientNorm, "a number, at least 0; 0 turns clipping off");
         Require(job.MaximumLength is null or > 1, "maximum_length", job.MaximumLength, "at least 2 tokens");
         Require(job.CheckpointEvery >= 0, "checkpoint_every", job.CheckpointEvery, "at least 0");
+        Require(job.CheckpointsKept > 0, "checkpoints_kept", job.CheckpointsKept, "at least 1");
+        Require(job.MemoryLimit is null or > 0, "memory_limit", job.MemoryLimit, "a number of bytes above 0, or null for what is free");
+        if (job.EarlyStopping is { } stopping)
+        {
+            Require(stopping.Patience > 0, "early_stopping.patience", stopping.Patience, "at least 1");
+            Require(
+                double.IsFinite(stopping.MinimumImprovement) && stopping.MinimumImprovement >= 0,
+                "early_stopping.minimum_improvement", stopping.MinimumImprovement, "a number of nats, at least 0");
+            Require(job.HeldOut is not null, "held_out", null, "a file of samples, since early_stopping goes by their loss");
+            Require(job.EvaluateEvery > 0, "evaluate_every", job.EvaluateEvery, "at least 1 with early_stopping");
+        }
+
         Require(job.EvaluateEvery >= 0, "evaluate_every", job.EvaluateEvery, "at least 0");
         Require(job.ReportEvery > 0, "report_every", job.ReportEvery, "at least 1");
         Require(
             job.SaveDtype is null or "float32" or "bfloat16" or "float16",
             "save_dtype", job.SaveDtype, "float32, bfloat16 or float16, or null for that of the model");
         Require(job.Threads is null or > 0, "threads", job.Threads, "at least 1, or null for all cores");
+        if (job.Lora is { } lora) Check(lora, Require);
         if (!File.Exists(job.Data)) throw SidecarErrors.FileMissing("data", job.Data);
         if (job.HeldOut is { } heldOut && !File.Exists(heldOut)) throw SidecarErrors.FileMissing("held_out", heldOut);
     }
 
+    private static void Check(LoraSettings lora, Action<bool, string, object?, string> require)
+    {
+        require(lora.Rank is null or > 0, "lora.rank", lora.Rank, "at least 1");
+        require(lora.Alpha is null || (double.IsFinite(lora.Alpha.Value) && lora.Alpha > 0), "lora.alpha", lora.Alpha, "a number above 0");
+        require(lora.Dropout is >= 0 and < 1, "lora.dropout", lora.Dropout, "a share from 0, below 1");
+        if (lora.Targets is { } targets)
+        {
+            string expected = $"{LoraSettings.AllLinear}, or some of {string.Join(", ", AdapterModules.Names)}";
+            require(targets.Count > 0, "lora.targets", "[]", expected);
+            foreach (string target in targets)
+                require(target == LoraSettings.AllLinear || AdapterModules.Names.Contains(target), "lora.targets", $"'{target}'", expected);
+        }
+
+        if (lora.From is null) return;
+        const string ofAdapter = "null, since it is the adapter's own where lora.from is given";
+        require(lora.Rank is null, "lora.rank", lora.Rank, ofAdapter);
+        require(lora.Alpha is null, "lora.alpha", lora.Alpha, ofAdapter);
+        require(lora.Targets is null, "lora.targets", "a list", ofAdapter);
+        require(lora.RankStabilized is null, "lora.rank_stabilized", lora.RankStabilized, ofAdapter);
+    }
+
+    /// <summary>The adapter that a job tunes; null where it tunes the weights themselves.</summary>
+    /// <param name="job">The job, checked.</param>
+    /// <param name="layerCount">Layers of the model.</param>
+    /// <param name="from">The adapter to start from, where the job names one.</param>
+    public static AdapterConfig? AdapterOf(TuneJob job, int layerCount, AdapterFolder? from)
+    {
+        ArgumentNullException.ThrowIfNull(job);
+        if (job.Lora is not { } lora) return null;
+        if (from is not null)
+        {
+            if (job.LastLayers is not null)
+                throw SidecarErrors.JobValue("last_layers", job.LastLayers, "null, since the layers are the adapter's own where lora.from is given");
+            return from.Config with { Dropout = lora.Dropout, BaseModel = job.Model };
+        }
+
+        int rank = lora.Rank ?? LoraSettings.DefaultRank;
+        var targets = lora.Targets ?? [LoraSettings.AllLinear];
+        return new AdapterConfig
+        {
+            Rank = rank,
+            Alpha = lora.Alpha ?? 2 * rank,
+            Dropout = lora.Dropout,
+            RankStabilized = lora.RankStabilized ?? false,
+            Targets = [.. AdapterModules.Names.Where(name => targets.Contains(LoraSettings.AllLinear) || targets.Contains(name))],
+            Layers = job.LastLayers is { } last && last < layerCount ? [.. Enumerable.Range(layerCount - last, last)] : null,
+            BaseModel = job.Model,
+        };
+    }
+
     /// <summary>
     /// The identity of a tune: a hash of all that decides its result — the model's and the data's content and the fields of the job
-    /// but for places, reporting and threads.
+    /// but for places, reporting and threads; with early stopping, the held-out samples and when they are measured as well.
     /// </summary>
     public static string Identity(TuneJob job, ModelFolder model)
     {
@@ -59,12 +123,21 @@ public static class TunePlan
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var decisive = job with
         {
-            Model = "", Output = "", Data = "", HeldOut = null, CheckpointEvery = 0, CheckpointFolder = null, EvaluateEvery = 0,
-            ReportEvery = 1, SaveDtype = null, ChangesOnly = false, Threads = null,
+            Model = "", Output = "", Data = "", HeldOut = null, CheckpointEvery = 0, CheckpointsKept = 1, CheckpointFolder = null,
+            EvaluateEvery = job.EarlyStopping is null ? 0 : job.EvaluateEvery, TensorBoard = null, MemoryLimit = null, ReportEvery = 1,
+            SaveDtype = null, ChangesOnly = false, Threads = null, GradientCheckpointing = false,
+            Lora = job.Lora is null ? null : job.Lora with { From = null },
         };
         hash.AppendData(JsonSerializer.SerializeToUtf8Bytes(decisive, SidecarJson.Default.TuneJob));
         hash.AppendData(HashOf(job.Data));
         foreach (string file in model.Weights.Files.Order(StringComparer.Ordinal)) hash.AppendData(HashOf(file));
+        if (job.EarlyStopping is not null && job.HeldOut is { } heldOut) hash.AppendData(HashOf(heldOut));
+        if (job.Lora?.From is { } from)
+        {
+            hash.AppendData(HashOf(Path.Combine(from, AdapterConfig.FileName)));
+            hash.AppendData(HashOf(Path.Combine(from, AdapterFolder.WeightsFileName)));
+        }
+
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 

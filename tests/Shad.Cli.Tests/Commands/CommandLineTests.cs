@@ -3,7 +3,7 @@ namespace Shad.Cli.Tests.Commands;
 public sealed class CommandLineTests
 {
     private static readonly string[] Names =
-        ["demo", "run", "probe", "score", "annotate", "tune", "export", "eval", "report", "doctor"];
+        ["demo", "run", "probe", "score", "annotate", "tune", "merge", "export", "eval", "report", "doctor"];
 
     [Test]
     public async Task Help_names_every_command_and_goes_to_stdout()
@@ -42,6 +42,9 @@ public sealed class CommandLineTests
     [TestCase("annotate", "--scored", "x", "--out", "y", "--rule", "best")]
     [TestCase("annotate", "--scored", "x", "--out", "y", "--temperature", "0")]
     [TestCase("tune", "--model", "x", "--data", "y", "--out", "z", "--objective", "dpo")]
+    [TestCase("tune", "--model", "x", "--data", "y", "--out", "z", "--lora-rank", "0")]
+    [TestCase("tune", "--model", "x", "--data", "y", "--out", "z", "--lora-targets", "lm_head")]
+    [TestCase("tune", "--model", "x", "--data", "y", "--out", "z", "--lora-dropout", "1")]
     [TestCase("demo", "--samples", "3")]
     [TestCase("run")]
     [TestCase("run", "a.yaml", "b.yaml")]

@@ -164,7 +164,7 @@ public sealed class RecipeReaderTests
     [TestCase("model: {path: .}", "it holds no config.json")]
     [TestCase("probe: {last_layers: 0}", "'probe.last_layers' is '0'; expected a whole number of at least 1, 'quarter' or 'all'")]
     [TestCase("tune: {last_layers: half}", "'tune.last_layers' is 'half'; expected a whole number")]
-    [TestCase("tune: {precision: fp8}", "'tune.precision' is 'fp8'; expected one of float32, bfloat16")]
+    [TestCase("tune: {precision: fp8}", "'tune.precision' is 'fp8'; expected one of float32, bfloat16, auto")]
     [TestCase("tune: {save_dtype: int4}", "'tune.save_dtype' is 'int4'; expected one of float32, bfloat16, float16")]
     [TestCase("tune: {learning_rate: .nan}", "'tune.learning_rate' is '.nan'; expected a number")]
     [TestCase("score: {memory_mb: 15}", "'score.memory_mb' is 15; expected at least 16")]
@@ -206,6 +206,54 @@ public sealed class RecipeReaderTests
     [Test]
     public void A_missing_file_is_an_error_of_its_own() => Assert.That(
         Assert.Throws<ShadException>(() => RecipeReader.Read(_folder.PathOf("none.yaml")))!.Code, Is.EqualTo("recipe.not_found"));
+
+    [Test]
+    public void Adapters_are_asked_for_by_a_section()
+    {
+        const string start = "model: {path: model}\ncorpus: {files: data.jsonl}\n";
+        Recipe recipe = Read(start + "probe: {lora: {}}\ntune: {lora: {rank: 4, alpha: 12, dropout: 0.1, targets: [q_proj, v_proj], rank_stabilized: true}, gradient_checkpointing: true}\n");
+        Assert.Multiple(() =>
+        {
+            Assert.That(Read(start).Tune.Lora, Is.Null);
+            Assert.That(recipe.Probe.Lora, Is.EqualTo(new LoraSettings()));
+            Assert.That(recipe.Tune.Lora, Is.EqualTo(new LoraSettings
+            {
+                Rank = 4, Alpha = 12, Dropout = 0.1, Targets = recipe.Tune.Lora!.Targets, RankStabilized = true,
+            }));
+            Assert.That(recipe.Tune.Lora.Targets, Is.EqualTo(new[] { "q_proj", "v_proj" }));
+            Assert.That(recipe.Tune.GradientCheckpointing, Is.True);
+        });
+        string path = _folder.Write("resolved.yaml", RecipeWriter.ToYaml(recipe));
+        Assert.That(RecipeWriter.ToYaml(RecipeReader.Read(path)), Is.EqualTo(RecipeWriter.ToYaml(recipe)));
+    }
+
+    [TestCase("tune: {lora: {rank: 0}}", "'tune.lora.rank' is 0; expected at least 1")]
+    [TestCase("tune: {lora: {alpha: 0}}", "'tune.lora.alpha' is 0; expected more than 0")]
+    [TestCase("tune: {lora: {dropout: 1}}", "'tune.lora.dropout' is 1; expected 0 to 0.99")]
+    [TestCase("tune: {lora: {targets: [q_prj]}}", "did you mean 'q_proj'?")]
+    [TestCase("tune: {lora: {rnk: 3}}", "did you mean 'rank'?")]
+    [TestCase("tune: {lora: 8}", "'tune.lora' is '8'; expected a section of keys")]
+    [TestCase("tune: {evaluate_every: 5, early_stopping: {patience: 0}}", "'tune.early_stopping.patience' is 0; expected at least 1")]
+    [TestCase("tune: {evaluate_every: 5, early_stopping: {min: 1}}", "unknown key 'min' in 'tune.early_stopping'")]
+    [TestCase("tune: {early_stopping: {patience: 2}}", "expected 'tune.evaluate_every' of at least 1")]
+    [TestCase("tune: {gradient_checkpointing: maybe}", "'tune.gradient_checkpointing' is 'maybe'; expected one of true, false")]
+    public void A_wrong_adapter_setting_is_a_mistake(string line, string expected)
+    {
+        ShadException error = Assert.Throws<ShadException>(() => Read("model: {path: model}\ncorpus: {files: data.jsonl}\n" + line + "\n"))!;
+        Assert.That(error.Message, Does.Contain(expected));
+    }
+
+    [Test]
+    public void Early_stopping_is_asked_for_by_a_section()
+    {
+        Recipe recipe = Read(
+            "model: {path: model}\ncorpus: {files: data.jsonl}\ntune: {evaluate_every: 5, early_stopping: {patience: 2, minimum_improvement: 0.01}}\n");
+        Assert.That(recipe.Tune.EarlyStopping, Is.EqualTo(new EarlyStoppingSettings { Patience = 2, MinimumImprovement = 0.01 }));
+        Assert.That(recipe.Tune.Precision, Is.EqualTo(TunePrecision.Auto));
+        string path = _folder.Write("resolved.yaml", RecipeWriter.ToYaml(recipe));
+        Assert.That(RecipeReader.Read(path).Tune, Is.EqualTo(recipe.Tune with { Arms = RecipeReader.Read(path).Tune.Arms }).Using<TuneRecipe>(
+            static (a, b) => a with { Arms = b.Arms } == b));
+    }
 
     [Test]
     public void A_resolved_recipe_reads_back_as_it_was()

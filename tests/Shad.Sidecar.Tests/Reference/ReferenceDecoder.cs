@@ -23,6 +23,9 @@ internal sealed class ReferenceDecoder
 
     public IReadOnlyDictionary<string, double[]> Weights => _weights;
 
+    /// <summary>What is added to a projection's output: from its path, the token and its input; null for nothing.</summary>
+    public Func<string, int, double[], double[]?>? Addition { get; set; }
+
     /// <summary>Losses of a sample, NaN where no target.</summary>
     public double[] Losses(TokenizedSample sample)
     {
@@ -58,9 +61,9 @@ internal sealed class ReferenceDecoder
         for (int t = 0; t < x.Length; t++)
         {
             double[] normed = Norm(x[t], _weights[prefix + "input_layernorm.weight"]);
-            queries[t] = Linear(prefix + "self_attn.q_proj", normed);
-            keys[t] = Linear(prefix + "self_attn.k_proj", normed);
-            values[t] = Linear(prefix + "self_attn.v_proj", normed);
+            queries[t] = Linear(prefix + "self_attn.q_proj", t, normed);
+            keys[t] = Linear(prefix + "self_attn.k_proj", t, normed);
+            values[t] = Linear(prefix + "self_attn.v_proj", t, normed);
             Turn(queries[t], prefix + "self_attn.q_norm.weight", t);
             Turn(keys[t], prefix + "self_attn.k_norm.weight", t);
         }
@@ -90,12 +93,12 @@ internal sealed class ReferenceDecoder
                 }
             }
 
-            Add(x[t], Linear(prefix + "self_attn.o_proj", mixed));
+            Add(x[t], Linear(prefix + "self_attn.o_proj", t, mixed));
             double[] normed = Norm(x[t], _weights[prefix + "post_attention_layernorm.weight"]);
-            double[] gate = Linear(prefix + "mlp.gate_proj", normed);
-            double[] up = Linear(prefix + "mlp.up_proj", normed);
+            double[] gate = Linear(prefix + "mlp.gate_proj", t, normed);
+            double[] up = Linear(prefix + "mlp.up_proj", t, normed);
             for (int i = 0; i < gate.Length; i++) gate[i] = gate[i] / (1 + Math.Exp(-gate[i])) * up[i];
-            Add(x[t], Linear(prefix + "mlp.down_proj", gate));
+            Add(x[t], Linear(prefix + "mlp.down_proj", t, gate));
         }
     }
 
@@ -123,10 +126,11 @@ internal sealed class ReferenceDecoder
         return [.. x.Select((value, i) => value / Math.Sqrt(square + _config.NormEpsilon) * scale[i])];
     }
 
-    private double[] Linear(string path, double[] x)
+    private double[] Linear(string path, int token, double[] x)
     {
         double[] y = Multiply(_weights[path + ".weight"], x);
         if (_weights.TryGetValue(path + ".bias", out double[]? bias)) Add(y, bias);
+        if (Addition?.Invoke(path, token, x) is { } addition) Add(y, addition);
         return y;
     }
 
