@@ -1,7 +1,9 @@
 // Compares our ids with those of others on every string; see parity.sh.
 //
-//   node compare.mjs STRINGS.jsonl OUT-FOLDER SPEEDS.jsonl RESULTS.md
-import { readFileSync, writeFileSync } from "node:fs";
+//   node compare.mjs STRINGS.jsonl OUT-FOLDER SPEEDS.jsonl RESULTS.md [NAME…]
+//
+// With names only those tokenizers are compared; the table holds what earlier calls have found of the others.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,18 +16,19 @@ const { Tokenizer: RustTokenizer } = require("@anush008/tokenizers");
 const { Tiktoken } = require("js-tiktoken/lite");
 const { SentencePieceProcessor } = require("@agnai/sentencepiece-js");
 
-const [stringsFile, out, speedsFile, resultsFile] = process.argv.slice(2);
+const [stringsFile, out, speedsFile, resultsFile, ...only] = process.argv.slice(2);
+const wanted = name => only.length === 0 || only.includes(name);
+const rowFile = name => join(out, `${name}.row.json`);
 const linesOf = file => readFileSync(file, "utf8").split("\n").filter(Boolean).map(line => JSON.parse(line));
 const strings = linesOf(stringsFile);
 const speeds = new Map(linesOf(speedsFile).map(speed => [speed.name, speed]));
 const same = (a, b) => a.length === b.length && a.every((id, i) => id === b[i]);
-const rows = [];
-const kinds = new Map();
 
 async function compare(name, others) {
   const ours = linesOf(join(out, `${name}.ours.jsonl`));
   const counts = Object.fromEntries(Object.keys(others).map(other => [other, { compared: 0, differ: 0 }]));
   const examples = [];
+  const kinds = {};
   let jsAlone = 0;
   for (let n = 0; n < strings.length; n++) {
     const ids = {};
@@ -40,15 +43,15 @@ async function compare(name, others) {
       jsAlone++;
       for (const [kind, pattern] of reasons) {
         if (!pattern.test(strings[n])) continue;
-        kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+        kinds[kind] = (kinds[kind] ?? 0) + 1;
         break;
       }
     }
     if (different.length > 0 && examples.length < 200) examples.push({ text: strings[n], different, ours: ours[n], ...ids });
   }
   writeFileSync(join(out, `${name}.different.jsonl`), examples.map(example => JSON.stringify(example) + "\n").join(""));
-  const row = { name, counts, jsAlone, speed: speeds.get(name) };
-  rows.push(row);
+  const row = { name, counts, jsAlone, kinds };
+  writeFileSync(rowFile(name), JSON.stringify(row));
   console.log(JSON.stringify(row));
 }
 
@@ -58,7 +61,7 @@ const reasons = [
   ["other", /[^]/],
 ];
 
-for (const name of json) {
+for (const name of json.filter(wanted)) {
   const { tokenizer, config } = jsonOf(name);
   const js = new Tokenizer(tokenizer, config);
   const rust = RustTokenizer.fromFile(join(folderOf(name), "tokenizer.json"));
@@ -68,13 +71,13 @@ for (const name of json) {
   });
 }
 
-for (const name of tiktoken) {
+for (const name of tiktoken.filter(wanted)) {
   const { default: ranks } = await import(join(here, "work/node_modules/js-tiktoken/dist/ranks", `${name}.js`));
   const other = new Tiktoken(ranks);
   await compare(name, { "js-tiktoken": text => other.encode(text, "all") });
 }
 
-for (const name of sentencepiece) {
+for (const name of sentencepiece.filter(name => wanted(`${name}-model`))) {
   const other = new SentencePieceProcessor();
   await other.load(join(folderOf(`${name}-model`), "tokenizer.model"));
   // The library takes no special tokens from text, and we do: such strings are left out.
@@ -82,6 +85,10 @@ for (const name of sentencepiece) {
   await compare(`${name}-model`, { sentencepiece: text => special.some(token => text.includes(token)) || text.includes("\0") ? undefined : other.encodeIds(text) });
 }
 
+const rows = [...json, ...tiktoken, ...sentencepiece.map(name => `${name}-model`)].filter(name => existsSync(rowFile(name)))
+  .map(name => ({ ...JSON.parse(readFileSync(rowFile(name), "utf8")), speed: speeds.get(name) }));
+const kinds = {};
+for (const row of rows) for (const [kind, count] of Object.entries(row.kinds)) kinds[kind] = (kinds[kind] ?? 0) + count;
 const versionOf = name => JSON.parse(readFileSync(join(here, "work/node_modules", name, "package.json"), "utf8")).version;
 const cell = (row, ...others) => {
   const count = others.map(other => row.counts[other]).find(Boolean);
@@ -100,5 +107,5 @@ Mismatches are strings whose ids are not identical.
 |---|---|---|---|---|---|---|
 ${rows.map(row => `| ${row.name} | ${cell(row, "js")} | ${row.counts.js ? row.jsAlone : ""} | ${cell(row, "rust")} | ${cell(row, "js-tiktoken", "sentencepiece")} | ${row.speed?.first_mb_s ?? ""} | ${row.speed?.again_mb_s ?? ""} |`).join("\n")}
 
-Where JS alone differs, over all tokenizers: ${[...kinds].map(([kind, count]) => `${count} strings with ${kind}`).join("; ") || "nowhere"}.
+Where JS alone differs, over all tokenizers: ${Object.entries(kinds).map(([kind, count]) => `${count} strings with ${kind}`).join("; ") || "nowhere"}.
 `);
