@@ -16,7 +16,7 @@ internal sealed class TemplateRenderer(string file, DateTime now)
     /// <summary>Most items of a list or range.</summary>
     internal const int MaximumItems = 1_000_000;
 
-    private const long MaximumSteps = 50_000_000;
+    private const long MaximumSteps = 10_000_000;
     private const int MaximumCallDepth = 200;
 
     private int _line = 1;
@@ -162,6 +162,7 @@ internal sealed class TemplateRenderer(string file, DateTime now)
         _loopDepth++;
         for (int i = 0; i < items.Count; i++)
         {
+            Step(loop.Line);
             state.Index = i;
             var turn = new Scope(scope);
             turn.Set("loop", state);
@@ -230,6 +231,20 @@ internal sealed class TemplateRenderer(string file, DateTime now)
     private TemplateValue Evaluate(Expression expression, Scope scope)
     {
         Step(expression.Line);
+        TemplateValue value = EvaluateBelow(expression, scope);
+
+        // What takes long to make counts for more than a step.
+        _steps += value switch
+        {
+            TextValue text => text.Value.Length >> 8,
+            ListValue list => list.Items.Count >> 3,
+            _ => 0,
+        };
+        return value;
+    }
+
+    private TemplateValue EvaluateBelow(Expression expression, Scope scope)
+    {
         switch (expression)
         {
             case ConstantExpression constant: return constant.Value;

@@ -113,7 +113,7 @@ internal sealed class JinjaTemplateTests
         var error = Assert.Throws<ShadException>(() => Render(template))!;
         Assert.That(error.Code, Is.EqualTo(code));
         Assert.That(error.Where, Is.EqualTo(where));
-        Assert.That(error.What, Does.Contain(part));
+        Assert.That(error.Message, Does.Contain(part));
     }
 
     [Test]
