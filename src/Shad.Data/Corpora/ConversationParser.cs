@@ -91,7 +91,7 @@ internal static class ConversationParser
         return new ChatMessage(role, content)
         {
             Text = calls.Count > 0 && string.IsNullOrEmpty(text) ? null : text,
-            ToolCalls = calls.Count == 0 ? [] : calls,
+            ToolCalls = calls.Count == 0 ? (IReadOnlyList<ToolCall>)[] : calls,
             Fields = FieldsOf(message, roleKey, contentKey),
         };
     }

@@ -106,7 +106,7 @@ internal sealed class JinjaTemplateTests
     [TestCase("{{ range(9999999) }}", "chat.template_failed", "t.jinja:1", "range")]
     [TestCase("{{ 'abcdefgh' * 99999999 }}", "chat.template_failed", "t.jinja:1", "too long")]
     [TestCase("{% set ns = namespace(t='abcdefgh') %}{% for i in range(99) %}{% set ns.t = ns.t + ns.t %}{% endfor %}", "chat.template_failed", "t.jinja:1", "grows")]
-    [TestCase("{{ 9 ** 9 ** 9 }}", "chat.template_failed", "t.jinja:1", "too large")]
+    [TestCase("{{ 9 ** 99999 }}", "chat.template_failed", "t.jinja:1", "too large")]
     [TestCase("{{ [0] * 99999999 }}", "chat.template_failed", "t.jinja:1", "too long")]
     public void What_a_template_may_not_do_is_an_error_with_its_line(string template, string code, string where, string part)
     {
