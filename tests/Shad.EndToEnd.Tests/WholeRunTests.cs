@@ -155,7 +155,10 @@ public sealed class WholeRunTests
     {
         using ShadProcess shad = ShadProcess.Start("run", _small.Recipe, "--runs", _small.PathOf("interrupted"), "--set", "tune.steps=300", "--set", "tune.arms=[sft]", "--json");
         string events = _small.PathOf("interrupted", "small", "events.jsonl");
-        while (!(File.Exists(events) && ReadShared(events).Contains("\"stage_progress\",\"stage\":\"tune-sft\"", StringComparison.Ordinal)))
+        bool HasTuned() => File.Exists(events) && ReadShared(events).Split('\n').Any(static line =>
+            line.Contains("\"stage_progress\",\"stage\":\"tune-sft\"", StringComparison.Ordinal)
+            && !line.Contains("\"done\":0,", StringComparison.Ordinal));
+        while (!HasTuned())
         {
             Assert.That(shad.HasExited, Is.False);
             await Task.Delay(50);
