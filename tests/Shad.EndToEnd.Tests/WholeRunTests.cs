@@ -154,10 +154,8 @@ public sealed class WholeRunTests
     public async Task An_interrupted_run_ends_its_sidecar_exits_with_130_and_continues()
     {
         using ShadProcess shad = ShadProcess.Start("run", _small.Recipe, "--runs", _small.PathOf("interrupted"), "--set", "tune.steps=300", "--set", "tune.arms=[sft]", "--json");
-        string events = _small.PathOf("interrupted", "small", "events.jsonl");
-        bool HasTuned() => File.Exists(events) && ReadShared(events).Split('\n').Any(static line =>
-            line.Contains("\"stage_progress\",\"stage\":\"tune-sft\"", StringComparison.Ordinal)
-            && !line.Contains("\"done\":0,", StringComparison.Ordinal));
+        string curve = _small.PathOf("interrupted", "small", ".tune-sft.partial", "curve.jsonl");
+        bool HasTuned() => File.Exists(curve) && ReadShared(curve).Contains("\"event\":\"progress\"", StringComparison.Ordinal);
         while (!HasTuned())
         {
             Assert.That(shad.HasExited, Is.False);
