@@ -35,7 +35,7 @@ internal sealed class CorpusAnnotator(RuleRecipe recipe, double temperature, str
     public static float[] EvidenceOf(AnnotationRow row, ReadOnlySpan<float> lossDifference, ClassificationRule rule) =>
         RoleClassifier.Evidence(
             lossDifference,
-            row is { Text: { } text, OffsetStart: { } starts, OffsetEnd: { } ends } ? WordNumbers.Of(text, starts, ends) : [],
+            rule.Unit == EvidenceUnit.Word && row is { Text: { } text, OffsetStart: { } starts, OffsetEnd: { } ends } ? WordNumbers.Of(text, starts, ends) : [],
             rule);
 
     /// <summary>Classifies every response token.</summary>
@@ -66,18 +66,16 @@ internal sealed class CorpusAnnotator(RuleRecipe recipe, double temperature, str
             RftWeights.Compute(losses.BoilerplateLoss, losses.ReasoningLoss, temperature)
                 .PerToken(losses.BoilerplateTokens, losses.ReasoningTokens);
 
-        var tallies = new List<RuleTally> { new(_inUse) };
-        if (hasOther) tallies.Add(new RuleTally(_other));
+        var inUse = new RuleTally(_inUse);
+        RuleTally? other = hasOther ? new RuleTally(_other) : null;
         double done = samples / 2.0;
         await foreach (AnnotationRow row in read().WithCancellation(cancellationToken).ConfigureAwait(false))
         {
             TokenRole?[]? structural = StructuralRoles.Of(
                 new EncodedSample(new TokenizedSample(row.Id, row.InputIds, row.Labels), row.Text, row.OffsetStart, row.OffsetEnd));
-            foreach (RuleTally tally in tallies)
-                tally.Add(EvidenceOf(row, Difference(row, tally.Rule), tally.Rule), row.KnownRoles, structural);
-
             float[] difference = Difference(row, _inUse);
-            TokenRole?[] roles = RoleClassifier.Classify(EvidenceOf(row, difference, _inUse), _inUse);
+            TokenRole?[] roles = inUse.Add(EvidenceOf(row, difference, _inUse), row.KnownRoles, structural);
+            other?.Add(EvidenceOf(row, Difference(row, _other), _other), row.KnownRoles, structural);
             write(row with
             {
                 LossDifference = difference,
@@ -102,7 +100,7 @@ internal sealed class CorpusAnnotator(RuleRecipe recipe, double temperature, str
             ReasoningLoss = losses.ReasoningLoss,
             BoilerplateWeight = boilerplateWeight,
             ReasoningWeight = reasoningWeight,
-            Rules = [.. tallies.Select(tally => tally.ToSummary())],
+            Rules = other is null ? [inUse.ToSummary()] : [inUse.ToSummary(), other.ToSummary()],
         };
     }
 
@@ -131,9 +129,9 @@ internal sealed class CorpusAnnotator(RuleRecipe recipe, double temperature, str
         private long _boilerplate, _reasoning;
         private bool _anyKnown, _anyStructural;
 
-        public ClassificationRule Rule => rule;
-
-        public void Add(float[] evidence, TokenRole?[]? known, TokenRole?[]? structural)
+        /// <summary>Counts the tokens of a row.</summary>
+        /// <returns>Their roles by the rule.</returns>
+        public TokenRole?[] Add(float[] evidence, TokenRole?[]? known, TokenRole?[]? structural)
         {
             TokenRole?[] roles = RoleClassifier.Classify(evidence, rule);
             _boilerplate += roles.Count(role => role == TokenRole.Boilerplate);
@@ -149,6 +147,8 @@ internal sealed class CorpusAnnotator(RuleRecipe recipe, double temperature, str
                 _structural.Add(evidence, roles, structural);
                 _anyStructural = true;
             }
+
+            return roles;
         }
 
         public RuleSummary ToSummary() => new(
