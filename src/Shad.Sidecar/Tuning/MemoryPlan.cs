@@ -24,7 +24,8 @@ namespace Shad.Sidecar.Tuning;
 ///                          output 4Q and its turned copy 4Q (in bfloat16 once more, 2Q); with head norms 2·4(Q+K)
 ///              MLP         gate and up 2·eI, silu(gate) and the product e·2I
 ///              adapters    dropout's masks, 4 bytes for each input of an adapted product
-/// activations  T · Σ of the layers from the lowest tuned one up; recomputed: T·4H of each, and one layer whole
+/// activations  T · Σ of the layers from the lowest tuned one up; recomputed: T·4H of each, and one layer
+///              whole twice: what its forward pass let go of lies in holes too small for its second one
 /// workspace    one layer's gradients on their way (as much as it keeps), the largest tensor once (its gradient before it is added),
 ///              states of the targets 3·4H·T, three blocks of logits, the file of weights as it is read, buffers of the libraries
 /// </code>
@@ -95,7 +96,7 @@ public sealed record MemoryPlan
         Parameters = 4 * all + (half ? 2 * all : 0);
         Gradient = 4 * ofTuned + (half ? 2 * ofTuned : 0);
         OptimizerState = 8 * ofTuned + (job.EarlyStopping is null ? 0 : 4 * ofTuned);
-        Activations = job.GradientCheckpointing ? layers * Tokens * 4 * h + _layer : layers * _layer;
+        Activations = job.GradientCheckpointing ? layers * Tokens * 4 * h + 2 * _layer : layers * _layer;
         Workspace = _layer + _states + _head + _largestTensor + Libraries;
     }
 
