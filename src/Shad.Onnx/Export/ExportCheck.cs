@@ -97,7 +97,7 @@ internal static class ExportCheck
         for (int layer = 0; layer < config.LayerCount; layer++)
         {
             var names = GenerationGraph.CacheOf(layer);
-            int[] shape = [-1, config.KeyValueHeads, -1, DecoderBody.CacheHeadSize(config)];
+            int[] shape = [-1, config.KeyValueHeads, -1, PaddedLayout.CacheHeadSize(config)];
             inputs[names.PastKey] = inputs[names.PastValue] = (TensorElementType.Float, shape);
             outputs[names.PresentKey] = outputs[names.PresentValue] = (TensorElementType.Float, shape);
         }

@@ -24,7 +24,7 @@ internal static class GenAiConfig
             {
                 ["session_options"] = new JsonObject { ["provider_options"] = new JsonArray() },
                 ["filename"] = graphFile,
-                ["head_size"] = DecoderBody.CacheHeadSize(config),
+                ["head_size"] = PaddedLayout.CacheHeadSize(config),
                 ["hidden_size"] = config.HiddenSize,
                 ["num_attention_heads"] = config.AttentionHeads,
                 ["num_hidden_layers"] = config.LayerCount,

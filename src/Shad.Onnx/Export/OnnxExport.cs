@@ -43,7 +43,7 @@ public static class OnnxExport
 
         WriteTogether(model.Path,
         [
-            (ScoringFile, Bytes(ScoringGraph.Build(trunk, Weights))),
+            (ScoringFile, Bytes(ScoringGraph.BuildPadded(trunk, Weights))),
             (GenerationFile, Bytes(GenerationGraph.Build(trunk, Weights))),
             (GenAiFile, GenAiConfig.Create(model.Config, GenerationFile)),
         ]);

@@ -32,7 +32,7 @@ public sealed class GreedyGenerator : IDisposable
         settings.Validate();
         var trunk = SharedTrunk.Of(model);
         var session = DecoderSession.Load(
-            trunk, settings, weightsOf => GenerationGraph.Build(trunk, weightsOf, lastPositionOnly: true), out _);
+            trunk, settings, (weightsOf, _) => GenerationGraph.Build(trunk, weightsOf, lastPositionOnly: true), out _);
         return new GreedyGenerator(session, model.Config);
     }
 

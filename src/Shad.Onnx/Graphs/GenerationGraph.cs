@@ -20,7 +20,7 @@ internal static class GenerationGraph
     public const string PresentValues = "present.%d.value";
 
     /// <summary>The cache values of a layer.</summary>
-    public static DecoderBody.LayerCache CacheOf(int layer)
+    public static PaddedLayout.LayerCache CacheOf(int layer)
     {
         return new(Name(PastKeys), Name(PastValues), Name(PresentKeys), Name(PresentValues));
 
@@ -43,8 +43,8 @@ internal static class GenerationGraph
         for (int layer = 0; layer < config.LayerCount; layer++)
         {
             var cache = CacheOf(layer);
-            graph.Input(cache.PastKey, weights.ComputeType, "B", config.KeyValueHeads, "P", DecoderBody.CacheHeadSize(config));
-            graph.Input(cache.PastValue, weights.ComputeType, "B", config.KeyValueHeads, "P", DecoderBody.CacheHeadSize(config));
+            graph.Input(cache.PastKey, weights.ComputeType, "B", config.KeyValueHeads, "P", PaddedLayout.CacheHeadSize(config));
+            graph.Input(cache.PastValue, weights.ComputeType, "B", config.KeyValueHeads, "P", PaddedLayout.CacheHeadSize(config));
         }
 
         string valid = graph.Node("ReduceSum", "attention_mask/length", [mask, graph.Constant(1L)], ("keepdims", 0));
@@ -57,9 +57,10 @@ internal static class GenerationGraph
         // Constant length: the tables are folded when the model is loaded and cost nothing per token.
         var rotary = RotaryCache.Add(graph, config, graph.Scalar((long)config.ContextLength), weights.ComputeType);
 
-        var body = new DecoderBody(graph, model, [0], _ => weights);
         string? rows = lastPositionOnly ? LastRows(graph, ids) : null;
-        string hidden = body.Add(new DecoderBody.Positions(ids, lastPositions, totalLength, rotary), CacheOf, rows)[0];
+        var layout = new PaddedLayout(
+            graph, config, DecoderBody.PathOf(0), ids, lastPositions, totalLength, rotary, rows, CacheOf);
+        string hidden = new DecoderBody(graph, model, [0], _ => weights, layout).Add()[0];
         string flat = graph.Node("Gemm", "head", [hidden, weights.Get(DecoderBody.HeadTensor(config))], ("transB", 1));
         string flat32 = graph.Node("Cast", "head/float", [flat], ("to", DataType.Float));
         string batch = graph.Node("Shape", "logits/batch", [ids], ("start", 0), ("end", 1));
@@ -71,8 +72,8 @@ internal static class GenerationGraph
         for (int layer = 0; layer < config.LayerCount; layer++)
         {
             var cache = CacheOf(layer);
-            graph.Output(cache.PresentKey, weights.ComputeType, "B", config.KeyValueHeads, "Q", DecoderBody.CacheHeadSize(config));
-            graph.Output(cache.PresentValue, weights.ComputeType, "B", config.KeyValueHeads, "Q", DecoderBody.CacheHeadSize(config));
+            graph.Output(cache.PresentKey, weights.ComputeType, "B", config.KeyValueHeads, "Q", PaddedLayout.CacheHeadSize(config));
+            graph.Output(cache.PresentValue, weights.ComputeType, "B", config.KeyValueHeads, "Q", PaddedLayout.CacheHeadSize(config));
         }
 
         return graph.ToModel("Next-token logits with a key and value cache, for onnxruntime-genai.");

@@ -5,16 +5,25 @@ using static Shad.Onnx.Protobuf.TensorProto.Types;
 namespace Shad.Onnx.Graphs;
 
 /// <summary>
-/// The graph that scores: <c>input_ids [B,S]</c>, <c>lengths [B]</c>, <c>target_rows [N]</c>, <c>target_ids [N]</c> →
-/// <c>loss [N]</c>, the natural-log loss of each target given all before it. A graph of several models has an output each:
-/// <c>loss</c>, <c>loss.1</c>, <c>loss.2</c>.
+/// The graph that scores: token ids and the targets among them → the natural-log loss of each target given all before it. A graph of
+/// several models has an output each: <c>loss</c>, <c>loss.1</c>, <c>loss.2</c>.
 /// </summary>
+/// <remarks>
+/// Padded (<see cref="BuildPadded"/>): <c>input_ids [B,S]</c>, <c>lengths [B]</c>, <c>target_rows [N]</c>, <c>target_ids [N]</c> →
+/// <c>loss [N]</c>. It has no operator of our own, so it runs on every execution provider and is the one that is exported.
+/// Packed (<see cref="BuildPacked"/>): <c>input_ids [K,R]</c>, <c>positions [K·R]</c>, <c>segments [G,6]</c>,
+/// <c>target_rows [P,Q]</c>, <c>target_ids [P,Q]</c>, <c>target_segments [G',6]</c> → <c>loss [P,Q]</c>. The rows and targets are cut
+/// in blocks, which are computed one after the other.
+/// </remarks>
 internal static class ScoringGraph
 {
     public const string InputIds = "input_ids";
     public const string Lengths = "lengths";
+    public const string Positions = "positions";
+    public const string Segments = "segments";
     public const string TargetRows = "target_rows";
     public const string TargetIds = "target_ids";
+    public const string TargetSegments = "target_segments";
 
     /// <summary>Memory of one block of logits and of its log-softmax where nothing else is asked for, in bytes.</summary>
     public const long HeadMemory = 128L << 20;
@@ -28,11 +37,11 @@ internal static class ScoringGraph
     /// <summary>Name of the output with a model's losses.</summary>
     public static string LossOf(int model) => model == 0 ? "loss" : $"loss.{model}";
 
-    /// <summary>Builds the graph.</summary>
+    /// <summary>Builds the graph for sequences padded to one length.</summary>
     /// <param name="trunk">The models, and what they share.</param>
     /// <param name="weightsOf">The tensors of a model in a graph.</param>
     /// <param name="blockRows">Most rows the LM head takes at a time; null takes <see cref="BlockRows"/>.</param>
-    public static ModelProto Build(
+    public static ModelProto BuildPadded(
         SharedTrunk trunk, Func<GraphBuilder, int, DecoderWeights> weightsOf, int? blockRows = null)
     {
         var graph = new GraphBuilder("scoring");
@@ -46,32 +55,89 @@ internal static class ScoringGraph
         string shape = graph.Node("Shape", "input_ids/shape", [ids]);
         string sequence = graph.Node("Gather", "input_ids/sequence", [shape, graph.Scalar(1L)], ("axis", 0));
         string total = graph.Node("Cast", "input_ids/total_length", [sequence], ("to", DataType.Int32));
-
-        var hidden = new Dictionary<int, string>();
-        foreach (int[] models in trunk.Split([.. Enumerable.Range(0, trunk.ModelCount)], SharedTrunk.Start))
+        var hidden = AddBodies(graph, trunk, weights, sequence, (config, path, rotary) =>
+            new PaddedLayout(graph, config, path, ids, lastPositions, total, rotary, rows));
+        foreach (var (head, models) in ModelsByHead(trunk, weights))
         {
-            var rotary = RotaryCache.Add(
-                graph, trunk.ConfigOf(models[0]), sequence, weights[models[0]].ComputeType, DecoderBody.PathOf(models[0]));
-            var body = new DecoderBody(graph, trunk, models, model => weights[model]);
-            foreach (var (model, states) in body.Add(new DecoderBody.Positions(ids, lastPositions, total, rotary), cache: null, rows))
-                hidden[model] = states;
-        }
-
-        string HeadOf(int model) => weights[model].Get(DecoderBody.HeadTensor(trunk.ConfigOf(model)));
-        foreach (var models in Enumerable.Range(0, trunk.ModelCount).GroupBy(HeadOf))
-        {
-            int vocabularySize = trunk.ConfigOf(models.First()).VocabularySize;
-            AddLosses(graph, [.. models], hidden, targets, models.Key, blockRows ?? BlockRows(vocabularySize));
+            int vocabularySize = trunk.ConfigOf(models[0]).VocabularySize;
+            AddPaddedLosses(graph, models, hidden, targets, head, blockRows ?? BlockRows(vocabularySize));
         }
 
         return graph.ToModel("Per-token losses (nats) of the targets of a batch of sequences.");
     }
 
-    private static void AddLosses(
+    /// <summary>Builds the graph for sequences one behind the other.</summary>
+    /// <param name="trunk">The models, and what they share.</param>
+    /// <param name="weightsOf">The tensors of a model in a graph.</param>
+    public static ModelProto BuildPacked(SharedTrunk trunk, Func<GraphBuilder, int, DecoderWeights> weightsOf)
+    {
+        var graph = new GraphBuilder("scoring");
+        DecoderWeights[] weights = [.. Enumerable.Range(0, trunk.ModelCount).Select(model => weightsOf(graph, model))];
+        string ids = graph.Input(InputIds, DataType.Int64, "K", "R");
+        string positions = graph.Input(Positions, DataType.Int64, "N");
+        string segments = graph.Input(Segments, DataType.Int64, "G", 6);
+        string targetRows = graph.Input(TargetRows, DataType.Int64, "P", "Q");
+        string targets = graph.Input(TargetIds, DataType.Int64, "P", "Q");
+        string targetSegments = graph.Input(TargetSegments, DataType.Int64, "T", 6);
+
+        string flatIds = graph.Node("Reshape", "input_ids/flat", [ids, graph.Constant(-1L)]);
+        string flatRows = graph.Node("Reshape", "target_rows/flat", [targetRows, graph.Constant(-1L)]);
+        string targetPositions = graph.Node("Gather", "target_rows/positions", [positions, flatRows], ("axis", 0));
+        string last = graph.Node("ReduceMax", "positions/last", [positions], ("keepdims", 0));
+        string length = graph.Node("Add", "positions/length", [last, graph.Scalar(1L)]);
+        var blocks = RowBlocks.Of(graph, "input_ids", ids);
+        var targetBlocks = RowBlocks.Of(graph, "target_rows", targetRows);
+        var rows = new PackedLayout.Rows(flatIds, positions, segments, blocks, flatRows, targetPositions, targetSegments, targetBlocks);
+        var hidden = AddBodies(graph, trunk, weights, length, (config, _, rotary) => new PackedLayout(graph, config, rows, rotary));
+        foreach (var (head, models) in ModelsByHead(trunk, weights))
+        {
+            // Models with the same head take their product together, so that the runtime keeps one packed copy of the head: their
+            // blocks of hidden states one behind the other.
+            string path = DecoderBody.PathOf(models[0]) + "head";
+            string[] states = [.. models.Select(model => hidden[model]).Distinct()];
+            string[] stateBlocks = [.. states.Select((state, i) => targetBlocks.Cut($"{path}/hidden/{i}/blocks", state))];
+            string all = states.Length == 1 ? stateBlocks[0] : graph.Node("Concat", $"{path}/hidden", stateBlocks, ("axis", 0));
+            string allTargets = states.Length == 1
+                ? targets
+                : graph.Node("Tile", $"{path}/target_ids", [targets, graph.Constant(states.Length, 1L)]);
+            var block = graph.Subgraph($"{path}/block");
+            string blockHidden = block.Input(
+                $"{path}/block/hidden", weights[models[0]].ComputeType, "Q", trunk.ConfigOf(models[0]).HiddenSize);
+            string blockTargets = block.Input($"{path}/block/target_ids", DataType.Int64, "Q");
+            AddBlockLoss(block, path, blockHidden, blockTargets, head);
+            string losses = graph.Node("Scan", path, [all, allTargets], ("num_scan_inputs", 2), ("body", block.ToGraph()));
+            AddOutputs(graph, path, models, states, hidden, losses, targets, "P", "Q");
+        }
+
+        return graph.ToModel("Per-token losses (nats) of the targets of packed sequences.");
+    }
+
+    private static Dictionary<int, string> AddBodies(
+        GraphBuilder graph, SharedTrunk trunk, DecoderWeights[] weights, string length,
+        Func<DecoderConfig, string, RotaryCache, IRowLayout> layoutOf)
+    {
+        var hidden = new Dictionary<int, string>();
+        foreach (int[] models in trunk.Split([.. Enumerable.Range(0, trunk.ModelCount)], SharedTrunk.Start))
+        {
+            var config = trunk.ConfigOf(models[0]);
+            string path = DecoderBody.PathOf(models[0]);
+            var rotary = RotaryCache.Add(graph, config, length, weights[models[0]].ComputeType, path);
+            var body = new DecoderBody(graph, trunk, models, model => weights[model], layoutOf(config, path, rotary));
+            foreach (var (model, states) in body.Add()) hidden[model] = states;
+        }
+
+        return hidden;
+    }
+
+    private static IEnumerable<(string Head, int[] Models)> ModelsByHead(SharedTrunk trunk, DecoderWeights[] weights) =>
+        Enumerable.Range(0, trunk.ModelCount)
+            .GroupBy(model => weights[model].Get(DecoderBody.HeadTensor(trunk.ConfigOf(model))))
+            .Select(static models => (models.Key, models.ToArray()));
+
+    private static void AddPaddedLosses(
         GraphBuilder graph, int[] models, Dictionary<int, string> hiddenOf, string targetIds, string head, int maximumRows)
     {
-        // Models with the same head take their product together, so that the runtime keeps one packed copy of the head:
-        // the rows of their hidden states one below the other, N each.
+        // As in the packed graph, models with the same head take their product together.
         string path = DecoderBody.PathOf(models[0]) + "head";
         string[] states = [.. models.Select(model => hiddenOf[model]).Distinct()];
         string hidden = states.Length == 1 ? states[0] : graph.Node("Concat", $"{path}/hidden", states, ("axis", 0));
@@ -99,35 +165,14 @@ internal static class ScoringGraph
             ],
             ("axis", 0));
         string rowsByBlock = graph.Node("Reshape", $"{path}/rows_by_block", [clipped, blockShape]);
-
         var block = graph.Subgraph($"{path}/block");
         string rows = block.Input($"{path}/block/rows", DataType.Int64, "R");
         string blockHidden = block.Node("Gather", $"{path}/block/hidden", [hidden, rows], ("axis", 0));
-        string logits = block.Node("Gemm", $"{path}/block/logits", [blockHidden, head], ("transB", 1));
-        string logits32 = block.Node("Cast", $"{path}/block/logits/float", [logits], ("to", DataType.Float));
-        string logProbabilities = block.Node("LogSoftmax", $"{path}/block/log_softmax", [logits32], ("axis", -1));
-        string ids = block.Node("Gather", $"{path}/block/target_ids", [targets, rows], ("axis", 0));
-        string column = block.Node("Unsqueeze", $"{path}/block/target_ids/column", [ids, graph.Constant(1L)]);
-        string chosen = block.Node("GatherElements", $"{path}/block/log_probability", [logProbabilities, column], ("axis", 1));
-        string flat = block.Node("Squeeze", $"{path}/block/log_probability/flat", [chosen, graph.Constant(1L)]);
-        string blockLoss = block.Node("Neg", $"{path}/block/loss", [flat]);
-        block.Output(blockLoss, DataType.Float, "R");
-
+        string blockTargets = block.Node("Gather", $"{path}/block/target_ids", [targets, rows], ("axis", 0));
+        AddBlockLoss(block, path, blockHidden, blockTargets, head);
         string losses = graph.Node("Scan", path, [rowsByBlock], ("num_scan_inputs", 1), ("body", block.ToGraph()));
         string flatLosses = graph.Node("Reshape", $"{path}/flat", [losses, graph.Constant(-1L)]);
-        string each = graph.Node("Size", $"{path}/targets", [targetIds]);
-        foreach (int model in models)
-        {
-            int place = Array.IndexOf(states, hiddenOf[model]);
-            string loss = LossOf(model);
-            graph.Node("Slice", loss, [flatLosses, RowOf(place, loss), RowOf(place + 1, loss)]);
-            graph.Output(loss, DataType.Float, "N");
-        }
-
-        // The first row of the states at a place, as a vector: place · N.
-        string RowOf(int place, string of) => place == 0
-            ? graph.Constant(0L)
-            : graph.Node("Mul", $"{path}/{of}/row_{place}", [graph.Constant((long)place), each]);
+        AddOutputs(graph, path, models, states, hiddenOf, flatLosses, targetIds, "N");
 
         // (a + b − 1) / b, in integers.
         string CeilingDivide(string name, string dividend, string divisor)
@@ -136,5 +181,37 @@ internal static class ScoringGraph
             string less = graph.Node("Sub", $"{name}/less", [sum, graph.Scalar(1L)]);
             return graph.Node("Div", name, [less, divisor]);
         }
+    }
+    /// <summary>Adds the losses of a block of hidden states <c>[R,H]</c> with their targets <c>[R]</c>: <c>[R]</c>.</summary>
+    private static void AddBlockLoss(GraphBuilder block, string path, string hidden, string targets, string head)
+    {
+        string logits = block.Node("Gemm", $"{path}/block/logits", [hidden, head], ("transB", 1));
+        string logits32 = block.Node("Cast", $"{path}/block/logits/float", [logits], ("to", DataType.Float));
+        string logProbabilities = block.Node("LogSoftmax", $"{path}/block/log_softmax", [logits32], ("axis", -1));
+        string column = block.Node("Unsqueeze", $"{path}/block/target_ids/column", [targets, block.Constant(1L)]);
+        string chosen = block.Node("GatherElements", $"{path}/block/log_probability", [logProbabilities, column], ("axis", 1));
+        string flat = block.Node("Squeeze", $"{path}/block/log_probability/flat", [chosen, block.Constant(1L)]);
+        string loss = block.Node("Neg", $"{path}/block/loss", [flat]);
+        block.Output(loss, DataType.Float, "R");
+    }
+
+    /// <summary>Gives each model the losses of its hidden states: those of all stand one behind the other.</summary>
+    private static void AddOutputs(
+        GraphBuilder graph, string path, int[] models, string[] states, Dictionary<int, string> hiddenOf, string losses, string targetIds,
+        params ReadOnlySpan<object> shape)
+    {
+        string each = graph.Node("Shape", $"{path}/targets", [targetIds], ("start", 0), ("end", 1));
+        foreach (int model in models)
+        {
+            int place = Array.IndexOf(states, hiddenOf[model]);
+            string loss = LossOf(model);
+            graph.Node("Slice", loss, [losses, FirstOf(place, loss), FirstOf(place + 1, loss)]);
+            graph.Output(loss, DataType.Float, shape);
+        }
+
+        // Where the losses of the states at a place begin, as a vector.
+        string FirstOf(int place, string of) => place == 0
+            ? graph.Constant(0L)
+            : graph.Node("Mul", $"{path}/{of}/first_{place}", [graph.Constant((long)place), each]);
     }
 }

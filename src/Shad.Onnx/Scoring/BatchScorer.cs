@@ -1,4 +1,5 @@
 using Microsoft.ML.OnnxRuntime;
+using Shad.Core.Errors;
 using Shad.Core.Samples;
 using Shad.Onnx.Graphs;
 
@@ -6,12 +7,10 @@ namespace Shad.Onnx.Scoring;
 
 /// <summary>Runs batches of samples through a scoring graph.</summary>
 /// <param name="session">The graph; disposed with this.</param>
+/// <param name="layout">How the graph takes a batch.</param>
 /// <param name="models">The models of the graph in the order of its outputs, for errors.</param>
-internal sealed class BatchScorer(InferenceSession session, IReadOnlyList<string> models) : IDisposable
+internal sealed class BatchScorer(InferenceSession session, IBatchLayout layout, IReadOnlyList<string> models) : IDisposable
 {
-    private static readonly string[] Inputs =
-        [ScoringGraph.InputIds, ScoringGraph.Lengths, ScoringGraph.TargetRows, ScoringGraph.TargetIds];
-
     private static readonly string[] OutOfMemory =
         ["failed to allocate memory", "bad_alloc", "bad allocation", "out of memory", "smaller than requested bytes"];
 
@@ -24,81 +23,63 @@ internal sealed class BatchScorer(InferenceSession session, IReadOnlyList<string
     /// <summary>Batches that memory did not hold and that were halved.</summary>
     public int Splits { get; private set; }
 
-    /// <summary>Padded tokens of a batch that memory is likely to hold, by the batches it did not.</summary>
+    /// <summary>Tokens of a batch, padding included, that memory is likely to hold, by the batches it did not.</summary>
     public int TokensThatFit { get; private set; } = int.MaxValue;
 
-    /// <summary>Scores one batch. Every sample has a target. A batch that memory does not hold is halved until it does.</summary>
-    /// <param name="samples">The samples, longest first.</param>
+    /// <summary>Cuts samples into batches; what did not fit in memory before is cut smaller.</summary>
+    /// <param name="samples">The samples; those without a target are left out.</param>
+    /// <param name="tokensPerBatch">Most tokens of a batch, padding included; a longer sequence goes alone.</param>
+    public IEnumerable<Placement[]> Cut(IReadOnlyList<TokenizedSample> samples, int tokensPerBatch) =>
+        layout.Cut(samples, () => Math.Min(tokensPerBatch, TokensThatFit));
+
+    /// <summary>What goes through the model for a batch.</summary>
+    public BatchSize SizeOf(IReadOnlyList<TokenizedSample> samples, ReadOnlySpan<Placement> batch) => layout.SizeOf(samples, batch);
+
+    /// <summary>Scores one batch. A batch that memory does not hold is halved until it does.</summary>
+    /// <param name="samples">The samples.</param>
+    /// <param name="batch">Those of them to score, longest first; each has a target.</param>
     /// <param name="losses">Receives the losses: by sample, by model, by token.</param>
     /// <param name="run">Options of the run.</param>
     /// <param name="cancellationToken">Signalled where <paramref name="run"/> was told to end.</param>
-    /// <exception cref="Core.Errors.ShadException">The runtime failed, as where memory does not hold a single sample, or a loss is
+    /// <exception cref="ShadException">The runtime failed, as where memory does not hold a single sample, or a loss is
     /// not finite.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was signalled.</exception>
-    public void Score(TokenizedSample[] samples, float[][][] losses, RunOptions run, CancellationToken cancellationToken)
+    public void Score(
+        IReadOnlyList<TokenizedSample> samples, ReadOnlySpan<Placement> batch, float[][][] losses, RunOptions run,
+        CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        int half = (samples.Length + 1) / 2;
-        int width = samples.Max(ComputedLength);
+        int half = (batch.Length + 1) / 2;
         try
         {
-            Run(samples, width, losses, run);
+            Run(samples, batch, losses, run);
             return;
         }
         catch (OnnxRuntimeException error)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (samples.Length == 1 || !IsOutOfMemory(error.Message))
-                throw OnnxErrors.Incomputable($"batch of {samples.Length} samples of up to {width} tokens", error);
+            if (batch.Length == 1 || !IsOutOfMemory(error.Message)) throw Failed(samples, batch, error);
         }
 
         Splits++;
-        TokensThatFit = Math.Min(TokensThatFit, half * width);
-        Score(samples[..half], losses[..half], run, cancellationToken);
-        Score(samples[half..], losses[half..], run, cancellationToken);
+        var size = layout.SizeOf(samples, batch[..half]);
+        TokensThatFit = Math.Min(TokensThatFit, size.Tokens + size.Padding);
+        Score(samples, batch[..half], losses, run, cancellationToken);
+        Score(samples, batch[half..], losses, run, cancellationToken);
     }
 
     /// <summary>True for what the runtime says where memory ran out: its own arena, the C++ library, CUDA.</summary>
     internal static bool IsOutOfMemory(string message) => OutOfMemory.Any(
         sign => message.Contains(sign, StringComparison.OrdinalIgnoreCase));
 
-    private void Run(TokenizedSample[] samples, int width, float[][][] losses, RunOptions run)
+    private void Run(IReadOnlyList<TokenizedSample> samples, ReadOnlySpan<Placement> batch, float[][][] losses, RunOptions run)
     {
-        // The logits of position i − 1 score token i, so what follows a sample's last target, and that target itself, need
-        // not go through the model:
-        //
-        //   tokens   t0 t1 t2 t3 t4 t5      targets t2, t4
-        //   input    t0 t1 t2 t3            rows    1,  3     (flat: b·S + 1, b·S + 3)
-        //
-        // Padding stands behind the tokens, where causal attention never looks.
-        int count = samples.Sum(static sample => sample.TargetCount);
-        long[] ids = new long[samples.Length * width];
-        int[] lengths = new int[samples.Length];
-        long[] rows = new long[count];
-        long[] targets = new long[count];
-        int next = 0;
-        for (int b = 0; b < samples.Length; b++)
-        {
-            var sample = samples[b];
-            lengths[b] = ComputedLength(sample);
-            for (int i = 0; i < lengths[b]; i++) ids[b * width + i] = sample.InputIds[i];
-            for (int i = 1; i < sample.Length; i++)
-            {
-                if (!sample.IsTarget(i)) continue;
-                rows[next] = (long)b * width + i - 1;
-                targets[next++] = sample.InputIds[i];
-            }
-        }
-
-        float[][] batchLosses = [.. models.Select(_ => new float[count])];
-        OrtValue[] lossValues = [.. batchLosses.Select(values => OrtValue.CreateTensorValueFromMemory(values, [count]))];
+        using var inputs = layout.Lay(samples, batch);
+        float[][] batchLosses = [.. models.Select(_ => new float[inputs.LossShape.Aggregate(1L, static (size, length) => size * length)])];
+        OrtValue[] lossValues = [.. batchLosses.Select(values => OrtValue.CreateTensorValueFromMemory(values, inputs.LossShape))];
         try
         {
-            using var idsValue = OrtValue.CreateTensorValueFromMemory(ids, [samples.Length, width]);
-            using var lengthsValue = OrtValue.CreateTensorValueFromMemory(lengths, [samples.Length]);
-            using var rowsValue = OrtValue.CreateTensorValueFromMemory(rows, [count]);
-            using var targetsValue = OrtValue.CreateTensorValueFromMemory(targets, [count]);
-            session.Run(run, Inputs, [idsValue, lengthsValue, rowsValue, targetsValue], _outputs, lossValues);
+            session.Run(run, inputs.Names, inputs.Values, _outputs, lossValues);
         }
         finally
         {
@@ -107,18 +88,26 @@ internal sealed class BatchScorer(InferenceSession session, IReadOnlyList<string
 
         for (int model = 0; model < models.Count; model++)
         {
-            next = 0;
-            for (int b = 0; b < samples.Length; b++)
+            int next = 0;
+            foreach (var placement in batch)
             {
-                for (int i = 1; i < samples[b].Length; i++)
+                var sample = samples[placement.Sample];
+                for (int i = 1; i < sample.Length; i++)
                 {
-                    if (!samples[b].IsTarget(i)) continue;
+                    if (!sample.IsTarget(i)) continue;
                     float loss = batchLosses[model][next++];
-                    if (!float.IsFinite(loss)) throw OnnxErrors.NotFinite(samples[b].Id, i, loss, models[model]);
-                    losses[b][model][i] = loss;
+                    if (!float.IsFinite(loss)) throw OnnxErrors.NotFinite(sample.Id, i, loss, models[model]);
+                    losses[placement.Sample][model][i] = loss;
                 }
             }
         }
+    }
+
+    private static ShadException Failed(IReadOnlyList<TokenizedSample> samples, ReadOnlySpan<Placement> batch, Exception error)
+    {
+        int longest = 0;
+        foreach (var placement in batch) longest = Math.Max(longest, ComputedLength(samples[placement.Sample]));
+        return OnnxErrors.Incomputable($"batch of {batch.Length} samples of up to {longest} tokens", error);
     }
 
     /// <inheritdoc/>

@@ -4,29 +4,49 @@ using Shad.Onnx.Graphs;
 namespace Shad.Onnx.Scoring;
 
 /// <summary>How large the pieces of a forward pass may be.</summary>
-/// <param name="TokensPerBatch">Most padded tokens of a batch.</param>
+/// <param name="TokensPerBatch">Most tokens of a batch, padding included.</param>
+/// <param name="LayerRows">Most rows that a layer of packed rows takes at a time between one attention and the next.</param>
 /// <param name="HeadRows">Most rows the LM head takes at a time.</param>
-internal readonly record struct MemoryPlan(int TokensPerBatch, int HeadRows)
+internal readonly record struct MemoryPlan(int TokensPerBatch, int LayerRows, int HeadRows)
 {
-    /// <summary>Sizes that keep to the options: to the tokens asked for, and to the memory where it is bounded.</summary>
-    public static MemoryPlan Of(ScoringOptions options, SharedTrunk trunk)
+    /// <summary>Memory of a pass where nothing else is asked for, in bytes. With the runtime itself, the samples read ahead and the gaps
+    /// that the runtime's arena leaves, a process stays below its weights and 600 MB.</summary>
+    public const long DefaultMemory = 384L << 20;
+
+    // Inner vectors of so many rows stay in the processor's cache, and a matrix product of as many is as fast as one of more.
+    private const int MostLayerRows = 512;
+
+    /// <summary>Sizes that keep to the options: to the tokens asked for, and to the memory.</summary>
+    /// <param name="options">The options.</param>
+    /// <param name="trunk">The models of the graph.</param>
+    /// <param name="isPacked">True for rows without padding, which are computed in blocks.</param>
+    public static MemoryPlan Of(ScoringOptions options, SharedTrunk trunk, bool isPacked)
     {
         int vocabulary = trunk.Models.Max(static model => model.Config.VocabularySize);
-        if (options.Memory is not { } memory) return new MemoryPlan(options.TokensPerBatch, ScoringGraph.BlockRows(vocabulary));
+        long memory = options.Memory ?? DefaultMemory;
 
         // A quarter for the block of logits, the rest for the layers: they are not at work at the same time, but the runtime's
         // arena keeps the pieces of both. It also leaves gaps between pieces, about a third of what is in use.
-        long perToken = trunk.Models.Max(static model => BytesPerToken(model.Config))
+        long layers = memory / 4 * 3 * 3 / 4;
+        int headRows = ScoringGraph.BlockRows(vocabulary, Math.Min(memory / 4, ScoringGraph.HeadMemory));
+        int layerRows = 0;
+        if (isPacked)
+        {
+            long block = layers / 4;
+            layerRows = (int)Math.Clamp(block / trunk.Models.Max(static model => BytesPerRow(model.Config)), 1, MostLayerRows);
+            layers -= block;
+        }
+
+        long perToken = trunk.Models.Max(model => isPacked ? BytesPerPackedToken(model.Config) : BytesPerToken(model.Config))
             + (long)sizeof(float) * (trunk.ModelCount - 1) * trunk.ConfigOf(0).HiddenSize;
-        long tokens = memory / 4 * 3 * 3 / 4 / perToken;
-        return new MemoryPlan(
-            (int)Math.Clamp(tokens, 1, options.TokensPerBatch), ScoringGraph.BlockRows(vocabulary, memory / 4));
+        return new MemoryPlan((int)Math.Clamp(layers / perToken, 1, options.TokensPerBatch), layerRows, headRows);
     }
 
     /// <summary>
-    /// Bytes a token takes while a layer is at work, in float32. In the MLP live the residual stream, its norm, and four vectors of
-    /// the inner width: gate, its activation, up, product. In the attention live the residual stream, its norm, the queries four times
-    /// (projected, rotated, attended, reshaped) and keys and values three times (projected, rotated or copied, present).
+    /// Bytes a token of a padded batch takes while a layer is at work, in float32. In the MLP live the residual stream, its norm, and
+    /// four vectors of the inner width: gate, its activation, up, product. In the attention live the residual stream, its norm, the
+    /// queries four times (projected, rotated, attended, reshaped) and keys and values three times (projected, rotated or copied,
+    /// present).
     /// </summary>
     public static long BytesPerToken(DecoderConfig config)
     {
@@ -35,4 +55,18 @@ internal readonly record struct MemoryPlan(int TokensPerBatch, int HeadRows)
         long attention = stream + config.HeadSize * (4L * config.AttentionHeads + 6L * config.KeyValueHeads);
         return sizeof(float) * Math.Max(mlp, attention);
     }
+
+    /// <summary>
+    /// Bytes a token of a packed batch takes while a layer is at work, in float32: the residual stream before and after it, the queries,
+    /// what they attended to, the keys and the values. All else lives in blocks (<see cref="BytesPerRow"/>).
+    /// </summary>
+    public static long BytesPerPackedToken(DecoderConfig config) =>
+        sizeof(float) * (2L * config.HiddenSize + 2L * config.HeadSize * (config.AttentionHeads + config.KeyValueHeads));
+
+    /// <summary>
+    /// Bytes a row takes while its block is at work, in float32: the attention's output, the residual stream, its norm, the MLP's output,
+    /// and four vectors of the inner width.
+    /// </summary>
+    private static long BytesPerRow(DecoderConfig config) =>
+        sizeof(float) * (4L * config.HiddenSize + 4L * config.IntermediateSize);
 }

@@ -26,14 +26,15 @@ public sealed class ScoringSession : IDisposable
     private readonly int _contextLength;
     private readonly int _vocabularySize;
 
-    private ScoringSession(InferenceSession session, ScoringOptions options, SharedTrunk trunk, ComputeDevice device)
+    private ScoringSession(
+        InferenceSession session, IBatchLayout layout, MemoryPlan plan, int window, SharedTrunk trunk, ComputeDevice device)
     {
         Device = device;
         SharedLayers = trunk.SharedLayers;
         ModelCount = trunk.ModelCount;
-        _window = options.Window;
-        _tokensPerBatch = MemoryPlan.Of(options, trunk).TokensPerBatch;
-        _scorer = new BatchScorer(session, [.. trunk.Models.Select(static model => model.Path)]);
+        _window = window;
+        _tokensPerBatch = plan.TokensPerBatch;
+        _scorer = new BatchScorer(session, layout, [.. trunk.Models.Select(static model => model.Path)]);
         _contextLength = trunk.Models.Min(static model => model.Config.ContextLength);
         _vocabularySize = trunk.Models.Min(static model => model.Config.VocabularySize);
     }
@@ -66,15 +67,27 @@ public sealed class ScoringSession : IDisposable
         options ??= new ScoringOptions();
         options.Validate();
         var trunk = SharedTrunk.Of(models);
-        int headRows = MemoryPlan.Of(options, trunk).HeadRows;
+        bool isPacked = false;
+        MemoryPlan plan = default;
         var session = DecoderSession.Load(
-            trunk, options, weightsOf => ScoringGraph.Build(trunk, weightsOf, headRows), out var device);
-        return new ScoringSession(session, options, trunk, device);
+            trunk, options,
+            (weightsOf, hasOwnOperators) =>
+            {
+                isPacked = hasOwnOperators && !options.Pad;
+                plan = MemoryPlan.Of(options, trunk, isPacked);
+                return isPacked ? ScoringGraph.BuildPacked(trunk, weightsOf) : ScoringGraph.BuildPadded(trunk, weightsOf, plan.HeadRows);
+            },
+            out var device);
+        IBatchLayout layout = isPacked ? new PackedBatches(plan.LayerRows, plan.HeadRows, options.SharePrefixes) : new PaddedBatches();
+        return new ScoringSession(session, layout, plan, options.Window, trunk, device);
     }
 
-    /// <summary>Scores with a graph that was loaded elsewhere, on the CPU.</summary>
-    internal static ScoringSession Wrap(InferenceSession session, SharedTrunk trunk, ScoringOptions? options = null) =>
-        new(session, options ?? new ScoringOptions(), trunk, ComputeDevice.Cpu);
+    /// <summary>Scores with a graph for padded batches that was loaded elsewhere, on the CPU.</summary>
+    internal static ScoringSession Wrap(InferenceSession session, SharedTrunk trunk, ScoringOptions? options = null)
+    {
+        options ??= new ScoringOptions();
+        return new(session, new PaddedBatches(), MemoryPlan.Of(options, trunk, isPacked: false), options.Window, trunk, ComputeDevice.Cpu);
+    }
 
     /// <summary>Scores one sample with the first model.</summary>
     /// <returns>Losses <c>[S]</c>, NaN where the token is no target.</returns>
@@ -90,11 +103,11 @@ public sealed class ScoringSession : IDisposable
         Check(sample);
         float[][] losses = NoLosses(sample);
         using var run = new RunOptions();
-        if (BatchScorer.ComputedLength(sample) > 0) _scorer.Score([sample], [losses], run, CancellationToken.None);
+        if (BatchScorer.ComputedLength(sample) > 0) _scorer.Score([sample], [new Placement(0)], [losses], run, CancellationToken.None);
         return losses;
     }
 
-    /// <summary>Scores samples in batches of like lengths and gives them back in their order.</summary>
+    /// <summary>Scores samples in batches and gives them back in their order.</summary>
     /// <remarks>
     /// The items are enumerated (read, tokenized) on another thread, ahead of the scoring, which in turn runs ahead of the
     /// caller; each by at most a window. An error of the enumeration, or of a sample, ends the scoring with that error after
@@ -174,13 +187,12 @@ public sealed class ScoringSession : IDisposable
             {
                 ended = await FillAsync(reader, window, cancellationToken).ConfigureAwait(false);
                 float[][][] losses = [.. window.Select(entry => NoLosses(entry.Sample))];
-                int[] lengths = [.. window.Select(static entry => BatchScorer.ComputedLength(entry.Sample))];
-                tally.AddUnscored(window.Where((_, i) => lengths[i] == 0).Select(static entry => entry.Sample));
-                foreach (int[] batch in BatchPlan.Cut(lengths, () => Math.Min(_tokensPerBatch, _scorer.TokensThatFit)))
+                TokenizedSample[] samples = [.. window.Select(static entry => entry.Sample)];
+                tally.AddUnscored(samples.Where(static sample => BatchScorer.ComputedLength(sample) == 0));
+                foreach (Placement[] batch in _scorer.Cut(samples, _tokensPerBatch))
                 {
-                    TokenizedSample[] samples = [.. batch.Select(i => window[i].Sample)];
-                    _scorer.Score(samples, [.. batch.Select(i => losses[i])], run, cancellationToken);
-                    tally.AddBatch(samples);
+                    _scorer.Score(samples, batch, losses, run, cancellationToken);
+                    tally.AddBatch(samples, batch);
                 }
 
                 for (int i = 0; i < window.Count; i++)
@@ -249,16 +261,26 @@ public sealed class ScoringSession : IDisposable
                 _total = _total with { Samples = _total.Samples + 1, Tokens = _total.Tokens + sample.Length };
         }
 
-        public void AddBatch(TokenizedSample[] samples)
+        public void AddBatch(TokenizedSample[] samples, Placement[] batch)
         {
-            long computed = samples.Sum(static sample => (long)BatchScorer.ComputedLength(sample));
+            var size = scorer.SizeOf(samples, batch);
+            long computed = 0, tokens = 0, targets = 0;
+            foreach (var placement in batch)
+            {
+                var sample = samples[placement.Sample];
+                computed += BatchScorer.ComputedLength(sample);
+                tokens += sample.Length;
+                targets += sample.TargetCount;
+            }
+
             _total = _total with
             {
-                Samples = _total.Samples + samples.Length,
-                Tokens = _total.Tokens + samples.Sum(static sample => (long)sample.Length),
-                Targets = _total.Targets + samples.Sum(static sample => (long)sample.TargetCount),
-                ComputedTokens = _total.ComputedTokens + computed,
-                PaddedTokens = _total.PaddedTokens + (long)samples.Length * samples.Max(BatchScorer.ComputedLength) - computed,
+                Samples = _total.Samples + batch.Length,
+                Tokens = _total.Tokens + tokens,
+                Targets = _total.Targets + targets,
+                ComputedTokens = _total.ComputedTokens + size.Tokens,
+                SharedTokens = _total.SharedTokens + computed - size.Tokens,
+                PaddedTokens = _total.PaddedTokens + size.Padding,
                 Splits = scorer.Splits - _splitsBefore,
                 Elapsed = _watch.Elapsed,
             };

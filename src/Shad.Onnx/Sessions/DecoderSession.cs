@@ -3,6 +3,7 @@ using Microsoft.ML.OnnxRuntime;
 using Shad.Models;
 using Shad.Models.Weights;
 using Shad.Onnx.Graphs;
+using Shad.Onnx.Kernels;
 using Shad.Onnx.Protobuf;
 using static Shad.Onnx.Protobuf.TensorProto.Types;
 
@@ -17,16 +18,19 @@ internal static class DecoderSession
     /// <summary>Builds a graph in memory and loads it. Nothing is written; the weights are read where they lie.</summary>
     /// <param name="trunk">The models of the graph; the first decides the number format on CUDA.</param>
     /// <param name="settings">How to compute.</param>
-    /// <param name="build">Builds the graph, given how to add a model's weights to it.</param>
+    /// <param name="build">Builds the graph, given how to add a model's weights to it, and whether it may have operators of
+    /// <see cref="CustomOperators"/>.</param>
     /// <param name="device">The device chosen: never <see cref="ComputeDevice.Auto"/>.</param>
     public static InferenceSession Load(
-        SharedTrunk trunk, SessionSettings settings, Func<Func<GraphBuilder, int, DecoderWeights>, ModelProto> build,
+        SharedTrunk trunk, SessionSettings settings, Func<Func<GraphBuilder, int, DecoderWeights>, bool, ModelProto> build,
         out ComputeDevice device)
     {
         using var options = Options(settings, out device);
         var files = WeightFiles.Resolve(trunk.Models);
         var computeType = ComputeTypeOn(device, trunk.Models[0]);
-        var graph = build((builder, model) => new DecoderWeights(builder, trunk, model, files.PlaceOf, computeType));
+        bool hasOwnOperators = device == ComputeDevice.Cpu && HasOwnOperators(options);
+        var graph = build(
+            (builder, model) => new DecoderWeights(builder, trunk, model, files.PlaceOf, computeType), hasOwnOperators);
         options.AddSessionConfigEntry(ExternalDataFolder, files.Folder);
         try
         {
@@ -57,6 +61,20 @@ internal static class DecoderSession
     {
         if (device == ComputeDevice.Cpu) return DataType.Float;
         return model.Weights.Tensors[TensorNames.Embedding].Dtype == TensorDtype.Float16 ? DataType.Float16 : DataType.Bfloat16;
+    }
+
+    // A copy of the runtime older than the operators' interface computes without them.
+    private static bool HasOwnOperators(SessionOptions options)
+    {
+        try
+        {
+            CustomOperators.AddTo(options);
+            return true;
+        }
+        catch (NotSupportedException)
+        {
+            return false;
+        }
     }
 
     private static SessionOptions Options(SessionSettings settings, out ComputeDevice device)

@@ -17,7 +17,7 @@ internal sealed class KeyValueCache : IDisposable
 
     public KeyValueCache(DecoderConfig config, int capacity)
     {
-        long[] shape = [1, config.KeyValueHeads, capacity, DecoderBody.CacheHeadSize(config)];
+        long[] shape = [1, config.KeyValueHeads, capacity, PaddedLayout.CacheHeadSize(config)];
         for (int layer = 0; layer < config.LayerCount; layer++)
         {
             var names = GenerationGraph.CacheOf(layer);

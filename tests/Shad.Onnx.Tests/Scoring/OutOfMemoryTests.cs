@@ -85,7 +85,7 @@ internal sealed class OutOfMemoryTests
     {
         var trunk = SharedTrunk.Of(_model);
         var files = WeightFiles.Resolve(_model);
-        var graph = ScoringGraph.Build(
+        var graph = ScoringGraph.BuildPadded(
             trunk, (builder, model) => new DecoderWeights(builder, trunk, model, files.PlaceOf, DataType.Float));
         using var session = new SessionOptions { EnableMemoryPattern = false };
         session.AddSessionConfigEntry("session.use_env_allocators", "1");

@@ -50,7 +50,7 @@ internal sealed class ScoringExactnessTests
         using var model = TestModels.Create(folder, TestModels.Kinds["qwen2"]);
         var trunk = SharedTrunk.Of(model);
         using var session = ScoringSession.Wrap(
-            DecoderSession.Load(trunk, new(), weightsOf => ScoringGraph.Build(trunk, weightsOf, blockRows), out _), trunk);
+            DecoderSession.Load(trunk, new(), (weightsOf, _) => ScoringGraph.BuildPadded(trunk, weightsOf, blockRows), out _), trunk);
         AssertAsReference(model, session, TestSamples.Random(new SeededRandom(7), "sample", 46, model.Config.VocabularySize));
     }
 

@@ -178,7 +178,7 @@ internal sealed class SharedTrunkTests
     private static ModelProto GraphOf(SharedTrunk trunk)
     {
         var files = WeightFiles.Resolve(trunk.Models);
-        return ScoringGraph.Build(
+        return ScoringGraph.BuildPadded(
             trunk,
             (graph, model) => new DecoderWeights(graph, trunk, model, files.PlaceOf, TensorProto.Types.DataType.Float));
     }
