@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Google.Protobuf;
+using Shad.Onnx.Kernels;
 using Shad.Onnx.Protobuf;
 using static Shad.Onnx.Protobuf.TensorProto.Types;
 
@@ -22,10 +23,12 @@ internal sealed class GraphBuilder
     private const long IrVersion = 9;
     private const long OnnxOpset = 18;
     private const long MicrosoftOpset = 1;
+    private const long OwnOpset = 1;
 
     private readonly GraphProto _graph;
     private readonly GraphBuilder _root;
     private readonly HashSet<string> _names;
+    private bool _hasOwnNodes;
 
     public GraphBuilder(string name)
     {
@@ -71,6 +74,14 @@ internal sealed class GraphBuilder
         return path;
     }
 
+    /// <summary>Adds a node with one output of <see cref="CustomOperators"/> and returns its name.</summary>
+    public string OwnNode(
+        string operation, string path, ReadOnlySpan<string> inputs, params ReadOnlySpan<(string Name, object Value)> attributes)
+    {
+        Node(CustomOperators.Domain, operation, path, inputs, [path], attributes);
+        return path;
+    }
+
     /// <summary>Adds a node. An empty name among inputs or outputs leaves an optional one out.</summary>
     public void Node(
         string domain, string operation, string path, ReadOnlySpan<string> inputs, ReadOnlySpan<string> outputs,
@@ -85,6 +96,7 @@ internal sealed class GraphBuilder
         }
 
         foreach (var (name, value) in attributes) node.Attribute.Add(Attribute(name, value));
+        _root._hasOwnNodes |= domain == CustomOperators.Domain;
         _graph.Node.Add(node);
     }
 
@@ -123,19 +135,26 @@ internal sealed class GraphBuilder
     public GraphProto ToGraph() => _graph;
 
     /// <summary>The graph as a model.</summary>
-    public ModelProto ToModel(string description) => new()
+    public ModelProto ToModel(string description)
     {
-        IrVersion = IrVersion,
-        ProducerName = "Shad.Onnx",
-        ProducerVersion = typeof(GraphBuilder).Assembly.GetName().Version?.ToString(3) ?? "0",
-        DocString = description,
-        Graph = _graph,
-        OpsetImport =
+        var model = new ModelProto
         {
-            new OperatorSetIdProto { Domain = "", Version = OnnxOpset },
-            new OperatorSetIdProto { Domain = MicrosoftDomain, Version = MicrosoftOpset },
-        },
-    };
+            IrVersion = IrVersion,
+            ProducerName = "Shad.Onnx",
+            ProducerVersion = typeof(GraphBuilder).Assembly.GetName().Version?.ToString(3) ?? "0",
+            DocString = description,
+            Graph = _graph,
+            OpsetImport =
+            {
+                new OperatorSetIdProto { Domain = "", Version = OnnxOpset },
+                new OperatorSetIdProto { Domain = MicrosoftDomain, Version = MicrosoftOpset },
+            },
+        };
+
+        // Other programs load a graph only where they know every domain it names.
+        if (_hasOwnNodes) model.OpsetImport.Add(new OperatorSetIdProto { Domain = CustomOperators.Domain, Version = OwnOpset });
+        return model;
+    }
 
     private string Constant<T>(DataType type, ReadOnlySpan<T> values, ReadOnlySpan<long> shape)
         where T : unmanaged, IFormattable

@@ -1,0 +1,225 @@
+using System.Runtime.CompilerServices;
+
+namespace Shad.Onnx.Kernels;
+
+/// <summary>
+/// The attention of some neighbouring query rows of a segment, for the query heads that share a key and value head: scores,
+/// softmax and weighted sum, block of keys by block of keys (Dao et al., arXiv:2205.14135; Milakov and Gimelshein,
+/// arXiv:1805.02867).
+/// </summary>
+/// <remarks>
+/// <code>
+/// rows of the block     position 0: head 0, head 1, …; position 1: head 0, …      the group's heads are rows like others
+/// tiles                 6 rows each, of nearly the same position: what a tile's last row may not see is not computed
+///
+/// block of B keys:      scores [rows,B] = Q·Kᵀ      m' = max(m, row maximum)       p = 2^(scores − m')
+///                       l = l·2^(m − m') + Σp       O = O·2^(m − m') + p·V         in the end O/l
+/// </code>
+/// The scores are in units of ln 2, a factor that Q takes with the scale. Memory of a thread, with R rows (96, or the group's
+/// heads where they are more): R·(D + B + 16 + D⁺ + 2) floats, 156 kB with D = 64.
+/// </remarks>
+internal static unsafe class AttentionBlock<TSimd, TVector>
+    where TSimd : struct, ISimd<TVector>
+    where TVector : struct
+{
+    private const int Rows = MatrixTile<TSimd, TVector>.Rows;
+
+    /// <summary>Rows of a block, where the group has no more heads than that.</summary>
+    private const int TargetRows = 96;
+
+    /// <summary>Keys of a block; a multiple of every panel's width.</summary>
+    private const int Keys = 256;
+
+    // The rows of the scores lie apart by other than a power of two, or they would compete for the same lines of the cache.
+    private const int ScoreStride = Keys + 16;
+
+    /// <summary>log₂ e.</summary>
+    private const float BinaryLogarithmOfE = 1.442695040888963f;
+
+    /// <summary>Query rows of a block: as many as make whole tiles.</summary>
+    public static int QueriesPerBlock(AttentionShape shape)
+    {
+        int group = shape.Group;
+        int whole = Rows / (int)System.Numerics.BigInteger.GreatestCommonDivisor(Rows, group);
+        int most = Math.Max(1, TargetRows / group);
+        return most < whole ? most : most / whole * whole;
+    }
+
+    /// <summary>Numbers that <see cref="Compute"/> works in.</summary>
+    public static long ScratchLength(AttentionShape shape, int valueWidth) =>
+        (long)Capacity(shape) * (shape.HeadSize + ScoreStride + valueWidth + 2);
+
+    private static int Capacity(AttentionShape shape) => (QueriesPerBlock(shape) * shape.Group + Rows - 1) / Rows * Rows;
+
+    /// <summary>Computes the output of some query rows.</summary>
+    /// <param name="shape">Sizes and settings.</param>
+    /// <param name="inputs">The tensors.</param>
+    /// <param name="keys">The packed keys and values.</param>
+    /// <param name="ranges">The ranges of keys.</param>
+    /// <param name="segment">The segment that the rows are of.</param>
+    /// <param name="slot">Place of the key and value head among those packed.</param>
+    /// <param name="head">The key and value head.</param>
+    /// <param name="firstQuery">The first row.</param>
+    /// <param name="queryCount">Rows, at most <see cref="QueriesPerBlock"/>.</param>
+    /// <param name="scratch"><see cref="ScratchLength"/> numbers to work in.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Compute(
+        AttentionShape shape, AttentionInputs inputs, PackedKeys<TSimd, TVector> keys,
+        IReadOnlyList<AttentionSegments.KeyRange> ranges, AttentionSegments.Segment segment, int slot, int head, int firstQuery,
+        int queryCount, float* scratch)
+    {
+        int size = shape.HeadSize, group = shape.Group, valueWidth = keys.ValueWidth, capacity = Capacity(shape);
+        int rows = queryCount * group, tiles = (rows + Rows - 1) / Rows;
+        float* queries = scratch;
+        float* scores = queries + capacity * size;
+        float* output = scores + capacity * ScoreStride;
+        float* maximum = output + capacity * valueWidth;
+        float* sum = maximum + capacity;
+        long* positions = inputs.Positions + firstQuery;
+
+        for (int row = 0; row < rows; row++)
+        {
+            float* query = inputs.Query + ((long)(firstQuery + row / group) * shape.Heads + head * group + row % group) * size;
+            Rotation.Apply<TSimd, TVector>(
+                query, queries + row * size, inputs, size, (int)positions[row / group], shape.Scale * BinaryLogarithmOfE);
+        }
+
+        new Span<float>(queries + rows * size, (tiles * Rows - rows) * size).Clear();
+        new Span<float>(scores, tiles * Rows * ScoreStride).Clear();
+        new Span<float>(output, tiles * Rows * valueWidth).Clear();
+        new Span<float>(maximum, capacity).Fill(float.NegativeInfinity);
+        new Span<float>(sum, capacity).Clear();
+
+        int* seenFrom = stackalloc int[tiles];
+        int* seenUntil = stackalloc int[tiles];
+        for (int part = 0; part < 2; part++)
+        {
+            int number = part == 0 ? segment.Prefix : segment.Own;
+            if (number == AttentionSegments.Segment.None) continue;
+            var range = ranges[number];
+            float* packedKeys = keys.KeysOf(slot, number);
+            float* packedValues = keys.ValuesOf(slot, number);
+            for (int first = 0; first < range.Count; first += Keys)
+            {
+                int count = Math.Min(Keys, range.Count - first), firstPosition = range.Position + first;
+                bool seen = false;
+                for (int tile = 0; tile < tiles; tile++)
+                {
+                    // The tile sees what its rows see together: from the first row's window to the last row's position.
+                    int lastRow = Math.Min(rows, (tile + 1) * Rows) - 1;
+                    var (from, _) = Visible(shape, positions[tile * Rows / group], firstPosition, count);
+                    var (_, until) = Visible(shape, positions[lastRow / group], firstPosition, count);
+                    seenFrom[tile] = from / TSimd.Lanes * TSimd.Lanes;
+                    seenUntil[tile] = until;
+                    seen |= from < until;
+                }
+
+                if (!seen) continue;
+                float* blockKeys = packedKeys + (long)first * size;
+                for (int panel = 0; panel < count; panel += MatrixTile<TSimd, TVector>.Columns)
+                {
+                    float* panelKeys = blockKeys + (long)panel * size;
+                    for (int tile = 0; tile < tiles; tile++)
+                    {
+                        int from = Math.Max(seenFrom[tile], panel) - panel;
+                        int until = Math.Min(seenUntil[tile], panel + MatrixTile<TSimd, TVector>.Columns) - panel;
+                        if (from >= until) continue;
+                        MatrixTile<TSimd, TVector>.Multiply(
+                            queries + tile * Rows * size, size, panelKeys + from, MatrixTile<TSimd, TVector>.Columns,
+                            scores + tile * Rows * ScoreStride + panel + from, ScoreStride,
+                            size, (until - from + TSimd.Lanes - 1) / TSimd.Lanes, add: false);
+                    }
+                }
+
+                for (int row = 0; row < rows; row++)
+                {
+                    int tile = row / Rows;
+                    if (seenFrom[tile] >= seenUntil[tile]) continue;
+                    var (from, until) = Visible(shape, positions[row / group], firstPosition, count);
+                    Softmax(
+                        scores + row * ScoreStride, seenFrom[tile], seenUntil[tile], from, until, maximum + row, sum + row,
+                        output + row * valueWidth, valueWidth);
+                }
+
+                float* blockValues = packedValues + (long)first * valueWidth;
+                for (int tile = 0; tile < tiles; tile++)
+                {
+                    int from = seenFrom[tile];
+                    if (from >= seenUntil[tile]) continue;
+                    MatrixTile<TSimd, TVector>.Multiply(
+                        scores + tile * Rows * ScoreStride + from, ScoreStride, blockValues + (long)from * valueWidth, valueWidth,
+                        output + tile * Rows * valueWidth, valueWidth,
+                        seenUntil[tile] - from, valueWidth / TSimd.Lanes, add: true);
+                }
+            }
+        }
+
+        for (int row = 0; row < rows; row++)
+        {
+            float* attended = inputs.Output + ((long)(firstQuery + row / group) * shape.Heads + head * group + row % group) * size;
+            Divide(output + row * valueWidth, sum[row], attended, size);
+        }
+    }
+
+    /// <summary>The keys of a block that a position sees, relative to the block's first; empty where they end before they
+    /// begin.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (int From, int Until) Visible(AttentionShape shape, long position, int firstPosition, int count)
+    {
+        long from = Math.Max(0, position - shape.Window + 1 - firstPosition);
+        long until = Math.Min(count, position + 1 - firstPosition);
+        return ((int)Math.Min(from, count), (int)Math.Max(until, 0));
+    }
+
+    /// <summary>Turns a row's scores into weights relative to its largest score so far.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Softmax(
+        float* scores, int tileFrom, int tileUntil, int from, int until, float* maximum, float* sum, float* output, int valueWidth)
+    {
+        if (from >= until)
+        {
+            // The row sees nothing of this block, other rows of its tile do.
+            new Span<float>(scores + tileFrom, tileUntil - tileFrom).Clear();
+            return;
+        }
+
+        TVector least = TSimd.Broadcast(float.NegativeInfinity), largest = least;
+        for (int key = tileFrom; key < tileUntil; key += TSimd.Lanes)
+        {
+            TVector value = TSimd.Load(scores + key);
+            if (key < from || key + TSimd.Lanes > until) value = TSimd.Keep(value, from - key, until - key, least);
+            largest = TSimd.Maximum(largest, value);
+        }
+
+        float before = *maximum, now = Math.Max(before, TSimd.LargestOf(largest));
+        TVector shift = TSimd.Broadcast(now), zero = TSimd.Broadcast(0), total = zero;
+        for (int key = tileFrom; key < tileUntil; key += TSimd.Lanes)
+        {
+            TVector weight = TSimd.PowerOfTwo(TSimd.Subtract(TSimd.Load(scores + key), shift));
+            if (key < from || key + TSimd.Lanes > until) weight = TSimd.Keep(weight, from - key, until - key, zero);
+            total = TSimd.Add(total, weight);
+            TSimd.Store(weight, scores + key);
+        }
+
+        *maximum = now;
+        if (before == now)
+        {
+            *sum += TSimd.Sum(total);
+            return;
+        }
+
+        float shrink = MathF.Exp((before - now) / BinaryLogarithmOfE);
+        *sum = *sum * shrink + TSimd.Sum(total);
+        TVector factor = TSimd.Broadcast(shrink);
+        for (int i = 0; i < valueWidth; i += TSimd.Lanes)
+            TSimd.Store(TSimd.Multiply(TSimd.Load(output + i), factor), output + i);
+    }
+
+    private static void Divide(float* source, float divisor, float* destination, int size)
+    {
+        TVector factor = TSimd.Broadcast(1 / divisor);
+        int i = 0;
+        for (; i <= size - TSimd.Lanes; i += TSimd.Lanes) TSimd.Store(TSimd.Multiply(TSimd.Load(source + i), factor), destination + i);
+        for (; i < size; i++) destination[i] = source[i] * (1 / divisor);
+    }
+}
