@@ -91,7 +91,7 @@ internal sealed class ScoreOptionGroup
 {
     private readonly Option<int?> _tokensPerBatch = BoundedOption.Of(
         "--tokens-per-batch",
-        $"Most padded tokens in one forward pass; bounds memory, changes no loss. Default: {new ScoreRecipe().TokensPerBatch}.",
+        $"Most tokens in one forward pass; bounds memory, changes no loss. Default: {new ScoreRecipe().TokensPerBatch}.",
         1, int.MaxValue);
 
     private readonly Option<int?> _memory = BoundedOption.Of(

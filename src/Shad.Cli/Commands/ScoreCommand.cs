@@ -92,11 +92,12 @@ internal static class ScoreCommand
                         ["models"] = scorer.ModelCount,
                         ["shared_layers"] = scorer.SharedLayers,
                         ["padding"] = Math.Round(scorer.Progress.Padding, 4),
+                        ["shared_prefixes"] = Math.Round(scorer.Progress.Shared, 4),
                         ["split_batches"] = scorer.Progress.Splits,
                     },
                     console => Lines.Write(
                         console,
-                        $"{samples:N0} samples, {tokens:N0} tokens scored at {tokens / seconds:N0} tokens/s, {scorer.Progress.Padding:P1} padding: {file}"));
+                        $"{samples:N0} samples, {tokens:N0} tokens scored at {tokens / seconds:N0} tokens/s, {scorer.Progress.Shared:P1} of them in shared prefixes: {file}"));
             })).ConfigureAwait(false);
 
             static AnnotationRow AnnotationRowOf(EncodedSample sample) => AnnotationRow.Of(sample);

@@ -89,12 +89,12 @@ public sealed class ScoreStage(Recipe recipe) : Stage
         {
             Summary = string.Create(
                 CultureInfo.InvariantCulture,
-                $"{corpus.Samples:N0} samples by {scorer.ModelCount} models that share {scorer.SharedLayers} layers, {meter.TokensPerSecond:N0} tokens/s, {scorer.Progress.Padding:P1} padding"),
+                $"{corpus.Samples:N0} samples by {scorer.ModelCount} models that share {scorer.SharedLayers} layers, {meter.TokensPerSecond:N0} tokens/s, {scorer.Progress.Shared:P1} of them in shared prefixes"),
             Tokens = meter.Tokens,
             Result = new JsonObject
             {
                 ["samples"] = corpus.Samples, ["shards"] = shards, ["models"] = scorer.ModelCount, ["shared_layers"] = scorer.SharedLayers,
-                ["padding"] = Math.Round(scorer.Progress.Padding, 4),
+                ["padding"] = Math.Round(scorer.Progress.Padding, 4), ["shared_prefixes"] = Math.Round(scorer.Progress.Shared, 4),
             },
         };
 

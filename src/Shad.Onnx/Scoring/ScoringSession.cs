@@ -27,13 +27,14 @@ public sealed class ScoringSession : IDisposable
     private readonly int _vocabularySize;
 
     private ScoringSession(
-        InferenceSession session, IBatchLayout layout, MemoryPlan plan, int window, SharedTrunk trunk, ComputeDevice device)
+        InferenceSession session, ScoringOptions options, MemoryPlan plan, bool isPacked, SharedTrunk trunk, ComputeDevice device)
     {
         Device = device;
         SharedLayers = trunk.SharedLayers;
         ModelCount = trunk.ModelCount;
-        _window = window;
+        _window = options.Window;
         _tokensPerBatch = plan.TokensPerBatch;
+        IBatchLayout layout = isPacked ? new PackedBatches(plan.LayerRows, plan.HeadRows, options.SharePrefixes) : new PaddedBatches();
         _scorer = new BatchScorer(session, layout, [.. trunk.Models.Select(static model => model.Path)]);
         _contextLength = trunk.Models.Min(static model => model.Config.ContextLength);
         _vocabularySize = trunk.Models.Min(static model => model.Config.VocabularySize);
@@ -78,15 +79,15 @@ public sealed class ScoringSession : IDisposable
                 return isPacked ? ScoringGraph.BuildPacked(trunk, weightsOf) : ScoringGraph.BuildPadded(trunk, weightsOf, plan.HeadRows);
             },
             out var device);
-        IBatchLayout layout = isPacked ? new PackedBatches(plan.LayerRows, plan.HeadRows, options.SharePrefixes) : new PaddedBatches();
-        return new ScoringSession(session, layout, plan, options.Window, trunk, device);
+        return new ScoringSession(session, options, plan, isPacked, trunk, device);
     }
 
-    /// <summary>Scores with a graph for padded batches that was loaded elsewhere, on the CPU.</summary>
-    internal static ScoringSession Wrap(InferenceSession session, SharedTrunk trunk, ScoringOptions? options = null)
+    /// <summary>Scores with a graph that was loaded elsewhere, on the CPU.</summary>
+    internal static ScoringSession Wrap(
+        InferenceSession session, SharedTrunk trunk, ScoringOptions? options = null, bool isPacked = false)
     {
         options ??= new ScoringOptions();
-        return new(session, new PaddedBatches(), MemoryPlan.Of(options, trunk, isPacked: false), options.Window, trunk, ComputeDevice.Cpu);
+        return new(session, options, MemoryPlan.Of(options, trunk, isPacked), isPacked, trunk, ComputeDevice.Cpu);
     }
 
     /// <summary>Scores one sample with the first model.</summary>

@@ -46,7 +46,7 @@ internal sealed class OnnxExportTests
 
         var sample = TestSamples.Random(new SeededRandom(3), "sample", 30, model.Config.VocabularySize);
         float[] expected;
-        using (var session = ScoringSession.Open(changed)) expected = session.Score(sample);
+        using (var session = ScoringSession.Open(changed, new ScoringOptions { Pad = true })) expected = session.Score(sample);
         Directory.Move(model.Path, model.Path + ".away");
         using (var exported = ScoringSession.Wrap(
             Onnx.Sessions.DecoderSession.LoadFile(Path.Combine(changed.Path, "scoring.onnx"), new()), SharedTrunk.Of(changed)))
@@ -90,7 +90,7 @@ internal sealed class OnnxExportTests
         using var model = TestModels.Create(folder, TestModels.Kinds["llama with grouped queries, tied"]);
         OnnxExport.Write(model);
         var sample = TestSamples.Random(new SeededRandom(3), "sample", 30, model.Config.VocabularySize);
-        using var session = ScoringSession.Open(model);
+        using var session = ScoringSession.Open(model, new ScoringOptions { Pad = true });
         using var written = ScoringSession.Wrap(
             Onnx.Sessions.DecoderSession.LoadFile(Path.Combine(model.Path, "scoring.onnx"), new()), SharedTrunk.Of(model));
         Assert.That(written.Score(sample), Is.EqualTo(session.Score(sample)));

@@ -3,6 +3,7 @@ using Microsoft.ML.OnnxRuntime;
 using Shad.Core.Errors;
 using Shad.Models;
 using Shad.Onnx.Graphs;
+using Shad.Onnx.Kernels;
 using Shad.Onnx.Scoring;
 using Shad.Onnx.Sessions;
 using Shad.Onnx.Tests.Support;
@@ -39,13 +40,16 @@ internal sealed class OutOfMemoryTests
         _folder.Dispose();
     }
 
-    [Test]
-    public async Task A_batch_that_memory_does_not_hold_is_split_and_the_losses_are_the_same()
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task A_batch_that_memory_does_not_hold_is_split_and_the_losses_are_the_same(bool isPacked)
     {
-        // A token takes some 4 kB at a time here: 64 × 300 tokens about 80 MB, one sample about 1.2 MB.
+        // A token takes some 4 kB at a time here where it is padded, 1 kB where it is packed: 64 × 300 tokens about 80 or 20 MB, one
+        // sample about 1.2 MB. Half of the samples begin with the same 50 tokens, and each half of a split batch keeps them.
         var samples = TestSamples.Many(seed: 5, count: 200, maximumLength: 300, _model.Config.VocabularySize);
-        var options = new ScoringOptions { TokensPerBatch = 64 * 300, Window = 100 };
-        using var limited = Limited(options);
+        TestSamples.Begin(samples, samples[0].InputIds.AsSpan(0, 50), every: 2);
+        var options = new ScoringOptions { TokensPerBatch = 64 * 300, Window = 100, Memory = 1L << 30, Pad = !isPacked };
+        using var limited = Limited(options, isPacked);
         using var free = ScoringSession.Open(_model, options);
         var reports = new List<ScoringProgress>();
         var actual = await limited.ScoreAsync(samples.ToAsyncEnumerable(), static sample => sample, new Reports(reports)).ToListAsync();
@@ -64,7 +68,7 @@ internal sealed class OutOfMemoryTests
     [Test]
     public void A_single_sample_that_memory_does_not_hold_is_told()
     {
-        using var limited = Limited(new ScoringOptions());
+        using var limited = Limited(new ScoringOptions(), isPacked: false);
         var sample = TestSamples.Random(new(1), "long", 15_000, _model.Config.VocabularySize);
         var error = Assert.Throws<ShadException>(() => limited.Score(sample))!;
         Assert.That(error.Code, Is.EqualTo("onnx.failed"));
@@ -81,16 +85,18 @@ internal sealed class OutOfMemoryTests
     public void Only_messages_that_speak_of_memory_split_a_batch(string message, bool expected) =>
         Assert.That(BatchScorer.IsOutOfMemory(message), Is.EqualTo(expected));
 
-    private ScoringSession Limited(ScoringOptions options)
+    private ScoringSession Limited(ScoringOptions options, bool isPacked)
     {
         var trunk = SharedTrunk.Of(_model);
         var files = WeightFiles.Resolve(_model);
-        var graph = ScoringGraph.BuildPadded(
-            trunk, (builder, model) => new DecoderWeights(builder, trunk, model, files.PlaceOf, DataType.Float));
+        var graph = isPacked ? ScoringGraph.BuildPacked(trunk, WeightsOf) : ScoringGraph.BuildPadded(trunk, WeightsOf);
         using var session = new SessionOptions { EnableMemoryPattern = false };
+        CustomOperators.AddTo(session);
         session.AddSessionConfigEntry("session.use_env_allocators", "1");
         session.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", files.Folder);
-        return ScoringSession.Wrap(new InferenceSession(graph.ToByteArray(), session), trunk, options);
+        return ScoringSession.Wrap(new InferenceSession(graph.ToByteArray(), session), trunk, options, isPacked);
+
+        DecoderWeights WeightsOf(GraphBuilder builder, int model) => new(builder, trunk, model, files.PlaceOf, DataType.Float);
     }
 
     private sealed class Reports(List<ScoringProgress> values) : IProgress<ScoringProgress>

@@ -32,6 +32,14 @@ internal sealed class ScoringExactnessTests
         AssertAsReference(model, length: 40);
     }
 
+    [TestCaseSource(nameof(Models))]
+    public void Every_kind_of_model_scores_as_the_reference_where_batches_are_padded(DecoderConfig config, TensorDtype dtype)
+    {
+        using var folder = new TemporaryFolder();
+        using var model = TestModels.Create(folder, config, dtype);
+        AssertAsReference(model, length: 40, new ScoringOptions { Pad = true });
+    }
+
     [Test]
     public void A_trained_model_scores_as_the_reference()
     {
@@ -62,17 +70,39 @@ internal sealed class ScoringExactnessTests
         Assert.That(ScoringGraph.BlockRows(151_936), Is.GreaterThan(64));
     }
 
-    private static void AssertAsReference(ModelFolder model, int length)
+    [TestCase(1, 1)]
+    [TestCase(3, 7)]
+    [TestCase(22, 44)]
+    [TestCase(45, 45)]
+    [TestCase(46, 1000)]
+    public void Packed_rows_in_several_blocks_score_as_the_reference(int layerRows, int headRows)
     {
-        using var session = ScoringSession.Open(model);
+        using var folder = new TemporaryFolder();
+        using var model = TestModels.Create(folder, TestModels.Kinds["qwen3"]);
+        var trunk = SharedTrunk.Of(model);
+        using var session = new BatchScorer(
+            DecoderSession.Load(trunk, new(), (weightsOf, _) => ScoringGraph.BuildPacked(trunk, weightsOf), out _),
+            new PackedBatches(layerRows, headRows, sharePrefixes: true), [model.Path]);
+        var sample = TestSamples.Random(new SeededRandom(7), "sample", 46, model.Config.VocabularySize);
+        float[][] losses = [[.. Enumerable.Repeat(float.NaN, sample.Length)]];
+        using var run = new Microsoft.ML.OnnxRuntime.RunOptions();
+        session.Score([sample], [new Placement(0)], [losses], run, CancellationToken.None);
+        AssertAsReference(model, losses[0], sample);
+    }
+
+    private static void AssertAsReference(ModelFolder model, int length, ScoringOptions? options = null)
+    {
+        using var session = ScoringSession.Open(model, options);
         AssertAsReference(
             model, session, TestSamples.Random(new SeededRandom(7), "sample", length, model.Config.VocabularySize, targets: 0.9));
     }
 
-    private static void AssertAsReference(ModelFolder model, ScoringSession session, TokenizedSample sample)
+    private static void AssertAsReference(ModelFolder model, ScoringSession session, TokenizedSample sample) =>
+        AssertAsReference(model, session.Score(sample), sample);
+
+    private static void AssertAsReference(ModelFolder model, float[] actual, TokenizedSample sample)
     {
         double[] expected = new ReferenceDecoder(model).Losses(sample);
-        float[] actual = session.Score(sample);
 
         double worst = 0;
         for (int i = 0; i < expected.Length; i++)

@@ -18,6 +18,9 @@ internal sealed class ScoringSessionTests
     // The same products summed in another order: a few roundings of 6e-8 of logits of magnitude 30.
     private const float Invariance = 1e-5f;
 
+    // A prefix is a range of keys of its own, so the sums over keys are cut elsewhere in every layer: as many roundings again.
+    private const float SharedInvariance = 2e-5f;
+
     private TemporaryFolder _folder = null!;
     private ModelFolder _model = null!;
 
@@ -48,8 +51,13 @@ internal sealed class ScoringSessionTests
     private static async Task AssertInvariant(ModelFolder model, int maximumLength)
     {
         var samples = TestSamples.Many(seed: 5, count: 60, maximumLength, model.Config.VocabularySize);
-        float[][] alone;
-        using (var session = ScoringSession.Open(model)) alone = [.. samples.Select(session.Score)];
+        float[][] Alone(bool pad)
+        {
+            using var session = ScoringSession.Open(model, new ScoringOptions { Pad = pad });
+            return [.. samples.Select(session.Score)];
+        }
+
+        float[][] packed = Alone(pad: false), padded = Alone(pad: true);
         foreach (var options in new ScoringOptions[]
         {
             new() { TokensPerBatch = 1 },
@@ -58,11 +66,13 @@ internal sealed class ScoringSessionTests
             new() { TokensPerBatch = 100_000 },
             new() { TokensPerBatch = 100_000, Memory = ScoringOptions.LeastMemory },
             new() { Threads = 1 },
+            new() { TokensPerBatch = 256, Window = 7, Pad = true },
+            new() { TokensPerBatch = 100_000, Pad = true },
         })
         {
             using var session = ScoringSession.Open(model, options);
             var results = await session.ScoreAsync(Stream(samples), static sample => sample).ToListAsync();
-            AssertSame(samples, alone, results, options.ToString());
+            AssertSame(samples, options.Pad ? padded : packed, results, options.ToString());
         }
     }
 
@@ -116,11 +126,12 @@ internal sealed class ScoringSessionTests
         Assert.That(await session.ScoreAsync(Stream<TokenizedSample>([]), static sample => sample).ToListAsync(), Is.Empty);
     }
 
-    [Test]
-    public async Task Progress_counts_every_sample_and_token_once()
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task Progress_counts_every_sample_and_token_once(bool pad)
     {
         var samples = TestSamples.Many(seed: 9, count: 50, maximumLength: 60, _model.Config.VocabularySize);
-        using var session = ScoringSession.Open(_model, new ScoringOptions { TokensPerBatch = 300, Window = 20 });
+        using var session = ScoringSession.Open(_model, new ScoringOptions { TokensPerBatch = 300, Window = 20, Pad = pad });
         var reports = new Reports();
         await session.ScoreAsync(Stream(samples), static sample => sample, reports).ToListAsync();
         var last = reports.Values[^1];
@@ -130,9 +141,60 @@ internal sealed class ScoringSessionTests
             Assert.That(last.Targets, Is.EqualTo(samples.Sum(static sample => sample.TargetCount)));
             Assert.That(last.Samples, Is.EqualTo(samples.Count));
             Assert.That(last.Tokens, Is.EqualTo(samples.Sum(static sample => sample.Length)));
-            Assert.That(last.PaddedTokens, Is.Positive.And.LessThan(last.ComputedTokens / 2));
+            Assert.That(last.ComputedTokens + last.SharedTokens, Is.EqualTo(samples.Sum(BatchScorer.ComputedLength)));
+            Assert.That(last.PaddedTokens, pad ? Is.Positive.And.LessThan(last.ComputedTokens / 2) : Is.Zero);
             Assert.That(last.TokensPerSecond, Is.Positive);
         });
+    }
+
+    [Test]
+    public async Task Samples_that_begin_alike_have_their_first_tokens_computed_once()
+    {
+        // 4 samples of 30 tokens that share 20, 5 of which are targets: 20 + 4 · (29 − 20) of 4 · 29 tokens are computed.
+        int[] prefix = [.. Enumerable.Range(0, 20)];
+        TokenizedSample[] samples = [.. Enumerable.Range(0, 4).Select(i =>
+        {
+            int[] ids = [.. prefix, .. Enumerable.Range(0, 10).Select(k => (i * 10 + k * 3 + 20 + i) % 97)];
+            return new TokenizedSample($"sample {i}", ids, [.. ids.Select((token, k) => k >= 25 ? token : TokenizedSample.IgnoredLabel)]);
+        })];
+        var reports = new Reports();
+        using var session = ScoringSession.Open(_model);
+        await session.ScoreAsync(Stream(samples), static sample => sample, reports).ToListAsync();
+        var last = reports.Values[^1];
+        Assert.That((last.ComputedTokens, last.SharedTokens), Is.EqualTo((20L + 4 * 9, 3L * 20)));
+        Assert.That(last.Shared, Is.EqualTo(60 / 116.0).Within(1e-9));
+    }
+
+    [Test]
+    public void Sharing_prefixes_changes_no_loss_of_any_model()
+    {
+        using var folder = new TemporaryFolder();
+        using var probe = TestModels.Tuned(folder, _model, firstTuned: 2);
+        using var apart = ScoringSession.Open([_model, probe], new ScoringOptions { SharePrefixes = false });
+        using var large = ScoringSession.Open([_model, probe]);
+        using var small = ScoringSession.Open([_model, probe], new ScoringOptions { TokensPerBatch = 200, Window = 15 });
+        long shared = 0;
+        Gen.Select(Gen.ULong, Gen.Int[1, 60]).Sample((seed, count) =>
+        {
+            var samples = TestSamples.Related(seed, count, maximumLength: 100, _model.Config.VocabularySize);
+            var expected = apart.ScoreAsync(Stream(samples), static sample => sample).ToBlockingEnumerable().ToList();
+            foreach (var session in new[] { large, small })
+            {
+                var reports = new Reports();
+                var actual = session.ScoreAsync(Stream(samples), static sample => sample, reports).ToBlockingEnumerable().ToList();
+                shared += reports.Values[^1].SharedTokens;
+                for (int i = 0; i < count; i++)
+                {
+                    for (int model = 0; model < 2; model++)
+                    {
+                        AssertClose(
+                            expected[i].LossesByModel[model], actual[i].LossesByModel[model], $"{samples[i].Id}, model {model}",
+                            SharedInvariance);
+                    }
+                }
+            }
+        }, iter: 20, threads: 1);
+        Assert.That(shared, Is.Positive);
     }
 
     [Test]
@@ -323,13 +385,13 @@ internal sealed class ScoringSessionTests
         for (int i = 0; i < expected.Length; i++) AssertClose(expected[i], results[i].Losses, $"{samples[i].Id}, {what}");
     }
 
-    private static void AssertClose(float[] expected, float[] actual, string what)
+    private static void AssertClose(float[] expected, float[] actual, string what, float tolerance = Invariance)
     {
         Assert.That(actual, Has.Length.EqualTo(expected.Length), what);
         for (int i = 0; i < expected.Length; i++)
         {
             if (float.IsNaN(expected[i])) Assert.That(actual[i], Is.NaN, what);
-            else Assert.That(actual[i], Is.EqualTo(expected[i]).Within(Invariance), $"token {i} of {what}");
+            else Assert.That(actual[i], Is.EqualTo(expected[i]).Within(tolerance), $"token {i} of {what}");
         }
     }
 
