@@ -96,7 +96,7 @@ internal sealed class ScoreOptionGroup
 
     private readonly Option<int?> _memory = BoundedOption.Of(
         "--memory",
-        "Memory in MB that a forward pass may take beside the weights; batches are cut to keep to it. Default: bounded by --tokens-per-batch only.",
+        "Memory in MB that a forward pass may take beside the weights; batches are cut to keep to it. Default: 384.",
         RecipeDefaults.LeastMemoryMb, int.MaxValue);
 
     private readonly Option<string> _device = new("--device")

@@ -137,11 +137,10 @@ public sealed record ProbeRecipe : TuningRecipe
 /// <summary>How losses are measured.</summary>
 public sealed record ScoreRecipe
 {
-    /// <summary>Most padded tokens in one forward pass; bounds memory, changes no loss.</summary>
+    /// <summary>Most tokens in one forward pass; bounds memory, changes no loss.</summary>
     public int TokensPerBatch { get; init; } = 8192;
 
-    /// <summary>Memory a forward pass may take beside the weights, in MB (2^20 bytes); null bounds it by <see cref="TokensPerBatch"/>
-    /// only.</summary>
+    /// <summary>Memory a forward pass may take beside the weights, in MB (2^20 bytes); null takes 384.</summary>
     public int? MemoryMb { get; init; }
 
     /// <summary>Where ONNX Runtime computes: <c>auto</c>, <c>cpu</c> or <c>cuda</c>.</summary>

@@ -9,8 +9,7 @@ namespace Shad.Onnx.Scoring;
 /// <param name="HeadRows">Most rows the LM head takes at a time.</param>
 internal readonly record struct MemoryPlan(int TokensPerBatch, int LayerRows, int HeadRows)
 {
-    /// <summary>Memory of a pass where nothing else is asked for, in bytes. With the runtime itself, the samples read ahead and the gaps
-    /// that the runtime's arena leaves, a process stays below its weights and 600 MB.</summary>
+    /// <summary>Memory of a pass where nothing else is asked for, in bytes.</summary>
     public const long DefaultMemory = 384L << 20;
 
     // Inner vectors of so many rows stay in the processor's cache, and a matrix product of as many is as fast as one of more.

@@ -12,8 +12,8 @@ public sealed record ScoringOptions : SessionSettings
     /// that begin alike, and waits longer for the first result; memory holds two windows of samples.</summary>
     public int Window { get; init; } = 1024;
 
-    /// <summary>Memory a forward pass may take beside the weights, in bytes; null bounds it by <see cref="TokensPerBatch"/> only. Smaller
-    /// batches and blocks of the LM head are cut to keep to it; a single sequence longer than that still goes through.</summary>
+    /// <summary>Memory a forward pass may take beside the weights, in bytes; null takes 384 MiB. Smaller batches, blocks of
+    /// rows and blocks of the LM head are cut to keep to it; a single sequence longer than that still goes through.</summary>
     public long? Memory { get; init; }
 
     /// <summary>True to compute tokens that samples of a batch begin with once for all of them. On a device that takes padded batches
