@@ -16,7 +16,7 @@ namespace Shad.Onnx.Kernels;
 ///                       l = l·2^(m − m') + Σp       O = O·2^(m − m') + p·V         in the end O/l
 /// </code>
 /// The scores are in units of ln 2, a factor that Q takes with the scale. Memory of a thread, with R rows (96, or the group's
-/// heads where they are more): R·(D + B + 16 + D⁺ + 2) floats, 156 kB with D = 64.
+/// heads where they are more): R·(D + B + 16 + D⁺ + 5) floats, 156 kB with D = 64.
 /// </remarks>
 internal static unsafe class AttentionBlock<TSimd, TVector>
     where TSimd : struct, ISimd<TVector>
@@ -47,7 +47,7 @@ internal static unsafe class AttentionBlock<TSimd, TVector>
 
     /// <summary>Numbers that <see cref="Compute"/> works in.</summary>
     public static long ScratchLength(AttentionShape shape, int valueWidth) =>
-        (long)Capacity(shape) * (shape.HeadSize + ScoreStride + valueWidth + 2);
+        (long)Capacity(shape) * (shape.HeadSize + ScoreStride + valueWidth) + 5L * WholeVectors(Capacity(shape));
 
     private static int Capacity(AttentionShape shape) => (QueriesPerBlock(shape) * shape.Group + Rows - 1) / Rows * Rows;
 
@@ -69,29 +69,37 @@ internal static unsafe class AttentionBlock<TSimd, TVector>
         int queryCount, float* scratch)
     {
         int size = shape.HeadSize, group = shape.Group, valueWidth = keys.ValueWidth, capacity = Capacity(shape);
+        int statistics = WholeVectors(capacity);
         int rows = queryCount * group, tiles = (rows + Rows - 1) / Rows;
         float* queries = scratch;
         float* scores = queries + capacity * size;
         float* output = scores + capacity * ScoreStride;
         float* maximum = output + capacity * valueWidth;
-        float* sum = maximum + capacity;
-        long* positions = inputs.Positions + firstQuery;
+        float* sum = maximum + statistics;
+        float* factor = sum + statistics;
+        float* weight = factor + statistics;
+        int* positions = (int*)(weight + statistics);
 
-        for (int row = 0; row < rows; row++)
+        for (int query = 0, row = 0; query < queryCount; query++)
         {
-            float* query = inputs.Query + ((long)(firstQuery + row / group) * shape.Heads + head * group + row % group) * size;
-            Rotation.Apply<TSimd, TVector>(
-                query, queries + row * size, inputs, size, (int)positions[row / group], shape.Scale * BinaryLogarithmOfE);
+            int position = (int)inputs.Positions[firstQuery + query];
+            float* source = inputs.Query + ((long)(firstQuery + query) * shape.Heads + head * group) * size;
+            for (int member = 0; member < group; member++, row++)
+            {
+                positions[row] = position;
+                Rotation.Apply<TSimd, TVector>(
+                    source + member * size, queries + row * size, inputs, size, position, shape.Scale * BinaryLogarithmOfE);
+            }
         }
 
         new Span<float>(queries + rows * size, (tiles * Rows - rows) * size).Clear();
-        new Span<float>(scores, tiles * Rows * ScoreStride).Clear();
-        new Span<float>(output, tiles * Rows * valueWidth).Clear();
-        new Span<float>(maximum, capacity).Fill(float.NegativeInfinity);
-        new Span<float>(sum, capacity).Clear();
+        new Span<float>(maximum, statistics).Fill(float.NegativeInfinity);
+        new Span<float>(sum, statistics).Clear();
 
         int* seenFrom = stackalloc int[tiles];
         int* seenUntil = stackalloc int[tiles];
+        bool* begun = stackalloc bool[tiles];
+        new Span<bool>(begun, tiles).Clear();
         for (int part = 0; part < 2; part++)
         {
             int number = part == 0 ? segment.Prefix : segment.Own;
@@ -107,8 +115,8 @@ internal static unsafe class AttentionBlock<TSimd, TVector>
                 {
                     // The tile sees what its rows see together: from the first row's window to the last row's position.
                     int lastRow = Math.Min(rows, (tile + 1) * Rows) - 1;
-                    var (from, _) = Visible(shape, positions[tile * Rows / group], firstPosition, count);
-                    var (_, until) = Visible(shape, positions[lastRow / group], firstPosition, count);
+                    var (from, _) = Visible(shape, positions[tile * Rows], firstPosition, count);
+                    var (_, until) = Visible(shape, positions[lastRow], firstPosition, count);
                     seenFrom[tile] = from / TSimd.Lanes * TSimd.Lanes;
                     seenUntil[tile] = until;
                     seen |= from < until;
@@ -134,11 +142,18 @@ internal static unsafe class AttentionBlock<TSimd, TVector>
                 for (int row = 0; row < rows; row++)
                 {
                     int tile = row / Rows;
-                    if (seenFrom[tile] >= seenUntil[tile]) continue;
-                    var (from, until) = Visible(shape, positions[row / group], firstPosition, count);
-                    Softmax(
-                        scores + row * ScoreStride, seenFrom[tile], seenUntil[tile], from, until, maximum + row, sum + row,
-                        output + row * valueWidth, valueWidth);
+                    var (from, until) = Visible(shape, positions[row], firstPosition, count);
+                    float before = maximum[row];
+                    weight[row] = Softmax(
+                        scores + row * ScoreStride, seenFrom[tile], seenUntil[tile], from, until, maximum + row);
+                    factor[row] = maximum[row] == before ? 0 : before - maximum[row];
+                }
+
+                for (int row = 0; row < rows; row += TSimd.Lanes)
+                {
+                    TVector power = TSimd.PowerOfTwo(TSimd.Load(factor + row));
+                    TSimd.Store(power, factor + row);
+                    TSimd.Store(TSimd.MultiplyAdd(TSimd.Load(sum + row), power, TSimd.Load(weight + row)), sum + row);
                 }
 
                 float* blockValues = packedValues + (long)first * valueWidth;
@@ -146,41 +161,45 @@ internal static unsafe class AttentionBlock<TSimd, TVector>
                 {
                     int from = seenFrom[tile];
                     if (from >= seenUntil[tile]) continue;
+                    float* tileOutput = output + tile * Rows * valueWidth;
+                    for (int row = 0; begun[tile] && row < Rows; row++)
+                        Multiply(tileOutput + row * valueWidth, factor[tile * Rows + row], valueWidth);
                     MatrixTile<TSimd, TVector>.Multiply(
                         scores + tile * Rows * ScoreStride + from, ScoreStride, blockValues + (long)from * valueWidth, valueWidth,
-                        output + tile * Rows * valueWidth, valueWidth,
-                        seenUntil[tile] - from, valueWidth / TSimd.Lanes, add: true);
+                        tileOutput, valueWidth, seenUntil[tile] - from, valueWidth / TSimd.Lanes, begun[tile]);
+                    begun[tile] = true;
                 }
             }
         }
 
-        for (int row = 0; row < rows; row++)
+        for (int query = 0, row = 0; query < queryCount; query++)
         {
-            float* attended = inputs.Output + ((long)(firstQuery + row / group) * shape.Heads + head * group + row % group) * size;
-            Divide(output + row * valueWidth, sum[row], attended, size);
+            float* attended = inputs.Output + ((long)(firstQuery + query) * shape.Heads + head * group) * size;
+            for (int member = 0; member < group; member++, row++)
+                Divide(output + row * valueWidth, sum[row], attended + member * size, size);
         }
+
     }
 
     /// <summary>The keys of a block that a position sees, relative to the block's first; empty where they end before they
     /// begin.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (int From, int Until) Visible(AttentionShape shape, long position, int firstPosition, int count)
+    private static (int From, int Until) Visible(AttentionShape shape, int position, int firstPosition, int count)
     {
-        long from = Math.Max(0, position - shape.Window + 1 - firstPosition);
-        long until = Math.Min(count, position + 1 - firstPosition);
-        return ((int)Math.Min(from, count), (int)Math.Max(until, 0));
+        long distance = (long)position - firstPosition;
+        return ((int)Math.Clamp(distance + 1 - shape.Window, 0, count), (int)Math.Clamp(distance + 1, 0, count));
     }
 
     /// <summary>Turns a row's scores into weights relative to its largest score so far.</summary>
+    /// <returns>The sum of the weights.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Softmax(
-        float* scores, int tileFrom, int tileUntil, int from, int until, float* maximum, float* sum, float* output, int valueWidth)
+    private static float Softmax(float* scores, int tileFrom, int tileUntil, int from, int until, float* maximum)
     {
         if (from >= until)
         {
-            // The row sees nothing of this block, other rows of its tile do.
-            new Span<float>(scores + tileFrom, tileUntil - tileFrom).Clear();
-            return;
+            // The row sees nothing of this block; other rows of its tile may.
+            if (tileFrom < tileUntil) new Span<float>(scores + tileFrom, tileUntil - tileFrom).Clear();
+            return 0;
         }
 
         TVector least = TSimd.Broadcast(float.NegativeInfinity), largest = least;
@@ -191,7 +210,9 @@ internal static unsafe class AttentionBlock<TSimd, TVector>
             largest = TSimd.Maximum(largest, value);
         }
 
-        float before = *maximum, now = Math.Max(before, TSimd.LargestOf(largest));
+        float before = *maximum, now = TSimd.LargestOf(largest);
+        if (before > now) now = before;
+        *maximum = now;
         TVector shift = TSimd.Broadcast(now), zero = TSimd.Broadcast(0), total = zero;
         for (int key = tileFrom; key < tileUntil; key += TSimd.Lanes)
         {
@@ -201,20 +222,20 @@ internal static unsafe class AttentionBlock<TSimd, TVector>
             TSimd.Store(weight, scores + key);
         }
 
-        *maximum = now;
-        if (before == now)
-        {
-            *sum += TSimd.Sum(total);
-            return;
-        }
-
-        float shrink = MathF.Exp((before - now) / BinaryLogarithmOfE);
-        *sum = *sum * shrink + TSimd.Sum(total);
-        TVector factor = TSimd.Broadcast(shrink);
-        for (int i = 0; i < valueWidth; i += TSimd.Lanes)
-            TSimd.Store(TSimd.Multiply(TSimd.Load(output + i), factor), output + i);
+        return TSimd.Sum(total);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Multiply(float* numbers, float factor, int count)
+    {
+        if (factor == 1) return;
+        TVector factors = TSimd.Broadcast(factor);
+        for (int i = 0; i < count; i += TSimd.Lanes) TSimd.Store(TSimd.Multiply(TSimd.Load(numbers + i), factors), numbers + i);
+    }
+
+    private static int WholeVectors(int count) => (count + TSimd.Lanes - 1) / TSimd.Lanes * TSimd.Lanes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Divide(float* source, float divisor, float* destination, int size)
     {
         TVector factor = TSimd.Broadcast(1 / divisor);

@@ -1,4 +1,7 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
 
 namespace Shad.Onnx.Kernels;
 
@@ -87,20 +90,86 @@ internal sealed unsafe class PackedKeys<TSimd, TVector>
         long source = (long)(range.Start + first) * stride + head * size;
         float* keys = KeysOf(slot, number) + (long)first * size;
         float* values = ValuesOf(slot, number) + (long)first * ValueWidth;
-        float* rotated = stackalloc float[size];
-        for (int key = 0; key < count; key++)
-        {
-            Rotation.Apply<TSimd, TVector>(
-                _inputs.Key + source + (long)key * stride, rotated, _inputs, size, range.Position + first + key, 1);
-            for (int i = 0; i < size; i++) keys[(long)i * Width + key] = rotated[i];
 
-            float* value = values + (long)key * ValueWidth;
-            new ReadOnlySpan<float>(_inputs.Value + source + (long)key * stride, size).CopyTo(new Span<float>(value, size));
-            new Span<float>(value + size, ValueWidth - size).Clear();
+        // Keys are turned into columns 4 at a time.
+        float* rotated = stackalloc float[4 * size];
+        int key = 0;
+        for (; key < count; key += 4)
+        {
+            for (int i = 0; i < 4; i++)
+            {
+                if (key + i < count)
+                {
+                    Rotation.Apply<TSimd, TVector>(
+                        _inputs.Key + source + (long)(key + i) * stride, rotated + i * size, _inputs, size,
+                        range.Position + first + key + i, 1);
+                }
+                else
+                {
+                    new Span<float>(rotated + i * size, size).Clear();
+                }
+            }
+
+            Transpose4(rotated, size, keys + key);
         }
 
-        if (count == Width) return;
-        for (int i = 0; i < size; i++) new Span<float>(keys + (long)i * Width + count, Width - count).Clear();
-        new Span<float>(values + (long)count * ValueWidth, (Width - count) * ValueWidth).Clear();
+        for (int i = 0; key < Width && i < size; i++) new Span<float>(keys + (long)i * Width + key, Width - key).Clear();
+        for (key = 0; key < Width; key++)
+        {
+            float* value = _inputs.Value + source + (long)key * stride, copy = values + (long)key * ValueWidth;
+            int i = 0;
+            if (key < count)
+            {
+                for (; i <= size - TSimd.Lanes; i += TSimd.Lanes) TSimd.Store(TSimd.Load(value + i), copy + i);
+                for (; i < size; i++) copy[i] = value[i];
+            }
+
+            for (; i < ValueWidth; i++) copy[i] = 0;
+        }
     }
+
+    /// <summary>Writes 4 rows <c>[4, size]</c> as columns of a panel <c>[size, W]</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Transpose4(float* rows, int size, float* columns)
+    {
+        float* row1 = rows + size, row2 = row1 + size, row3 = row2 + size;
+        int i = 0;
+        for (; i <= size - 4; i += 4, columns += 4 * Width)
+        {
+            //  a0 a1 a2 a3       a0 b0 a1 b1       a0 b0 c0 d0
+            //  b0 b1 b2 b3       a2 b2 a3 b3       a1 b1 c1 d1
+            //  c0 c1 c2 c3       c0 d0 c1 d1       …
+            //  d0 d1 d2 d3       c2 d2 c3 d3
+            Vector128<float> a = Vector128.Load(rows + i), b = Vector128.Load(row1 + i);
+            Vector128<float> c = Vector128.Load(row2 + i), d = Vector128.Load(row3 + i);
+            var abLow = InterleaveLow(a, b).AsDouble();
+            var abHigh = InterleaveHigh(a, b).AsDouble();
+            var cdLow = InterleaveLow(c, d).AsDouble();
+            var cdHigh = InterleaveHigh(c, d).AsDouble();
+            Vector128.Create(abLow.GetLower(), cdLow.GetLower()).AsSingle().Store(columns);
+            Vector128.Create(abLow.GetUpper(), cdLow.GetUpper()).AsSingle().Store(columns + Width);
+            Vector128.Create(abHigh.GetLower(), cdHigh.GetLower()).AsSingle().Store(columns + 2 * Width);
+            Vector128.Create(abHigh.GetUpper(), cdHigh.GetUpper()).AsSingle().Store(columns + 3 * Width);
+        }
+
+        for (; i < size; i++, columns += Width)
+        {
+            columns[0] = rows[i];
+            columns[1] = row1[i];
+            columns[2] = row2[i];
+            columns[3] = row3[i];
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> InterleaveLow(Vector128<float> left, Vector128<float> right) =>
+        Sse.IsSupported ? Sse.UnpackLow(left, right)
+        : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipLow(left, right)
+        : Vector128.Create(left[0], right[0], left[1], right[1]);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> InterleaveHigh(Vector128<float> left, Vector128<float> right) =>
+        Sse.IsSupported ? Sse.UnpackHigh(left, right)
+        : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipHigh(left, right)
+        : Vector128.Create(left[2], right[2], left[3], right[3]);
 }

@@ -9,7 +9,7 @@ namespace Shad.Onnx.Kernels;
 internal static unsafe class Rotation
 {
     /// <summary>Writes a head rotated to a position and multiplied by a factor.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Apply<TSimd, TVector>(
         float* source, float* destination, AttentionInputs inputs, int size, int position, float factor)
         where TSimd : struct, ISimd<TVector>
