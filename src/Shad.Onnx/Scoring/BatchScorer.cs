@@ -5,9 +5,9 @@ using Shad.Onnx.Graphs;
 namespace Shad.Onnx.Scoring;
 
 /// <summary>Runs batches of samples through a scoring graph.</summary>
-/// <param name="session">The graph; disposed with this.</param>
+/// <param name="graph">The graph; disposed with this.</param>
 /// <param name="models">The models of the graph in the order of its outputs, for errors.</param>
-internal sealed class BatchScorer(InferenceSession session, IReadOnlyList<string> models) : IDisposable
+internal sealed class BatchScorer(GraphRun graph, IReadOnlyList<string> models) : IDisposable
 {
     private static readonly string[] Inputs =
         [ScoringGraph.InputIds, ScoringGraph.Lengths, ScoringGraph.TargetRows, ScoringGraph.TargetIds];
@@ -98,7 +98,7 @@ internal sealed class BatchScorer(InferenceSession session, IReadOnlyList<string
             using var lengthsValue = OrtValue.CreateTensorValueFromMemory(lengths, [samples.Length]);
             using var rowsValue = OrtValue.CreateTensorValueFromMemory(rows, [count]);
             using var targetsValue = OrtValue.CreateTensorValueFromMemory(targets, [count]);
-            session.Run(run, Inputs, [idsValue, lengthsValue, rowsValue, targetsValue], _outputs, lossValues);
+            graph.Run(run, Inputs, [idsValue, lengthsValue, rowsValue, targetsValue], _outputs, lossValues);
         }
         finally
         {
@@ -122,5 +122,5 @@ internal sealed class BatchScorer(InferenceSession session, IReadOnlyList<string
     }
 
     /// <inheritdoc/>
-    public void Dispose() => session.Dispose();
+    public void Dispose() => graph.Dispose();
 }

@@ -1,10 +1,8 @@
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 using Shad.Models;
-using Shad.Models.Weights;
 using Shad.Onnx.Graphs;
 using Shad.Onnx.Protobuf;
-using static Shad.Onnx.Protobuf.TensorProto.Types;
 
 namespace Shad.Onnx.Sessions;
 
@@ -18,14 +16,15 @@ internal static class DecoderSession
     /// <param name="trunk">The models of the graph; the first decides the number format on CUDA.</param>
     /// <param name="settings">How to compute.</param>
     /// <param name="build">Builds the graph, given how to add a model's weights to it.</param>
-    /// <param name="device">The device chosen: never <see cref="ComputeDevice.Auto"/>.</param>
+    /// <param name="device">The device chosen.</param>
     public static InferenceSession Load(
         SharedTrunk trunk, SessionSettings settings, Func<Func<GraphBuilder, int, DecoderWeights>, ModelProto> build,
-        out ComputeDevice device)
+        out ChosenDevice device)
     {
-        using var options = Options(settings, out device);
+        device = ExecutionProvider.Choose(settings);
+        using var options = Options(settings, device);
         var files = WeightFiles.Resolve(trunk.Models);
-        var computeType = ComputeTypeOn(device, trunk.Models[0]);
+        var computeType = ComputeTypes.Of(settings, device, trunk.Models[0]);
         var graph = build((builder, model) => new DecoderWeights(builder, trunk, model, files.PlaceOf, computeType));
         options.AddSessionConfigEntry(ExternalDataFolder, files.Folder);
         try
@@ -41,7 +40,7 @@ internal static class DecoderSession
     /// <summary>Loads a graph from a file.</summary>
     public static InferenceSession LoadFile(string path, SessionSettings settings)
     {
-        using var options = Options(settings, out _);
+        using var options = Options(settings, ExecutionProvider.Choose(settings));
         try
         {
             return new InferenceSession(path, options);
@@ -52,14 +51,7 @@ internal static class DecoderSession
         }
     }
 
-    /// <summary>The number format a device computes in. The CPU has attention kernels for float32; CUDA for 16-bit floats.</summary>
-    public static DataType ComputeTypeOn(ComputeDevice device, ModelFolder model)
-    {
-        if (device == ComputeDevice.Cpu) return DataType.Float;
-        return model.Weights.Tensors[TensorNames.Embedding].Dtype == TensorDtype.Float16 ? DataType.Float16 : DataType.Bfloat16;
-    }
-
-    private static SessionOptions Options(SessionSettings settings, out ComputeDevice device)
+    private static SessionOptions Options(SessionSettings settings, ChosenDevice device)
     {
         var options = new SessionOptions
         {
@@ -76,7 +68,7 @@ internal static class DecoderSession
             // Waiting threads sleep: tokenization and annotation share the cores, and one operator takes milliseconds.
             options.AddSessionConfigEntry(SpinningOfThreads, "0");
             if (settings.Threads is { } threads) options.IntraOpNumThreads = threads;
-            device = ExecutionProvider.Append(options, settings);
+            ExecutionProvider.Append(options, settings, device);
             return options;
         }
         catch
