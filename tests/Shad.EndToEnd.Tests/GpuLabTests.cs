@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Formats.Tar;
 using System.IO.Compression;
+using System.Runtime.Versioning;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Shad.Core.Randomness;
@@ -10,6 +11,7 @@ namespace Shad.EndToEnd.Tests;
 /// <summary>The GPU lab without a GPU: what is packed comes out as it was, and the whole of it runs on the CPU.</summary>
 [TestFixture]
 [Platform("Linux")]
+[UnsupportedOSPlatform("windows")]
 internal sealed class GpuLabTests
 {
     private const int PartBytes = 100_000;

@@ -11,8 +11,10 @@ internal static class DeviceMemory
     /// <summary>Workspaces of cuBLAS and of the attention kernel, code of the kernels: 512 MiB.</summary>
     public const long LibraryMemory = 512L << 20;
 
-    /// <summary>Options bound to the memory of the device: as they are on the CPU, where the memory is stated, and where the driver does
-    /// not tell what is free.</summary>
+    /// <summary>Memory of a pass where the driver does not tell what is free: 4 GiB.</summary>
+    public const long UntoldMemory = 4L << 30;
+
+    /// <summary>Options bound to the memory of the device: as they are on the CPU and where the memory is stated.</summary>
     /// <param name="options">The options.</param>
     /// <param name="trunk">The models.</param>
     /// <param name="device">The device chosen.</param>
@@ -24,7 +26,8 @@ internal static class DeviceMemory
     {
         if (device.Device == ComputeDevice.Cpu) return options;
         options = options with { TokensPerBatch = options.TokensPerBatchOnCuda };
-        if (options.Memory is not null || (freeMemory ?? CudaDriver.FreeMemory)(device.Index) is not { } free) return options;
+        if (options.Memory is not null) return options;
+        if ((freeMemory ?? CudaDriver.FreeMemory)(device.Index) is not { } free) return options with { Memory = UntoldMemory };
         long weights = WeightBytes(trunk, type);
         long left = OfPass(free, weights);
         return left >= ScoringOptions.LeastMemory

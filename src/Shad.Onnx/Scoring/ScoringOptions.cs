@@ -16,7 +16,7 @@ public sealed record ScoringOptions : SessionSettings
     public int Window { get; init; } = 1024;
 
     /// <summary>Memory a forward pass may take beside the weights, in bytes; null bounds it by <see cref="TokensPerBatch"/> only, and on
-    /// CUDA by what is free on the device, where the driver tells. Smaller
+    /// CUDA by what is free on the device. Smaller
     /// batches and blocks of the LM head are cut to keep to it; a single sequence longer than that still goes through.</summary>
     public long? Memory { get; init; }
 

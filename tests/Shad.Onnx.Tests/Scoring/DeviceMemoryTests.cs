@@ -79,14 +79,14 @@ internal sealed class DeviceMemoryTests
     }
 
     [Test]
-    public void A_memory_that_is_stated_stands_and_one_that_the_driver_does_not_tell_bounds_nothing()
+    public void A_memory_that_is_stated_stands_and_one_that_the_driver_does_not_tell_is_taken_for_a_small_one()
     {
         using var model = TestModels.Create(_folder, TestModels.Kinds["qwen2"]);
         var trunk = SharedTrunk.Of(model);
         var stated = new ScoringOptions { Memory = 64L << 20 };
         Assert.That(DeviceMemory.Bound(stated, trunk, Cuda, DataType.Float16, _ => Gibibyte).Memory, Is.EqualTo(64L << 20));
         var untold = DeviceMemory.Bound(new ScoringOptions(), trunk, Cuda, DataType.Float16, static _ => null);
-        Assert.That((untold.Memory, untold.TokensPerBatch), Is.EqualTo(((long?)null, new ScoringOptions().TokensPerBatchOnCuda)));
+        Assert.That((untold.Memory, untold.TokensPerBatch), Is.EqualTo((DeviceMemory.UntoldMemory, new ScoringOptions().TokensPerBatchOnCuda)));
         var cpu = new ScoringOptions();
         Assert.That(DeviceMemory.Bound(cpu, trunk, new ChosenDevice(ComputeDevice.Cpu, 0, ""), DataType.Float), Is.EqualTo(cpu));
     }
