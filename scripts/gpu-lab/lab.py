@@ -12,6 +12,7 @@ libraries of CUDA 13 and Python with PyTorch and transformers (their pip package
 import argparse
 import datetime
 import glob
+import gzip
 import hashlib
 import json
 import os
@@ -53,6 +54,10 @@ class Parts:
             self.left -= len(piece)
             view = view[len(piece):]
         return len(data)
+
+    def flush(self):
+        if self.file:
+            self.file.flush()
 
     def _next(self):
         if self.file:
@@ -119,7 +124,8 @@ def pack(payload, out, part_bytes):
         entry.uname = entry.gname = ""
         return entry
 
-    with tarfile.open(fileobj=parts, mode="w|gz", compresslevel=6) as archive:
+    # Streams throughout: the payload is larger than a part, and a copy of it is not needed.
+    with gzip.GzipFile("", "wb", 6, parts, mtime=0) as packed, tarfile.open(fileobj=packed, mode="w|") as archive:
         for name in names:
             archive.add(os.path.join(payload, name), arcname=name, recursive=False, filter=plain)
     manifest = {
@@ -605,7 +611,7 @@ def main():
     one.add_argument("--length", type=int, default=2048)
     one.add_argument("--limit", type=int, help="samples of the corpus; all where left out")
     one.add_argument("--probe-samples", type=int, default=200)
-    one.add_argument("--probe-epochs", type=int, default=4)
+    one.add_argument("--probe-epochs", type=float, default=4)
     one.add_argument("--pieces", help="only these, regular expressions with commas between")
     one.add_argument("--libtorch", help="folder with libtorch; that of Python's torch where left out")
     one.add_argument("--seconds", type=float, default=1500)

@@ -73,7 +73,7 @@ internal sealed class TorchDeviceTests
     [Test]
     public void Memory_that_a_gpu_does_not_have_is_told_with_what_takes_less()
     {
-        var error = SidecarErrors.DeviceMemory(new System.Runtime.InteropServices.ExternalException("CUDA out of memory. Tried to allocate 2.00 GiB.\nException raised from malloc"));
+        var error = SidecarErrors.DeviceMemory(new System.ComponentModel.Win32Exception(1, "CUDA out of memory. Tried to allocate 2.00 GiB.\nException raised from malloc"));
         Assert.That(error.Code, Is.EqualTo("tune.device_memory"));
         Assert.That(error.Message, Does.Contain("Tried to allocate 2.00 GiB").And.Contain("tokens_per_batch").And.Not.Contain("Exception raised"));
     }

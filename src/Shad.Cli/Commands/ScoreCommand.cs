@@ -100,7 +100,7 @@ internal static class ScoreCommand
                     },
                     console => Lines.Write(
                         console,
-                        $"{samples:N0} samples, {tokens:N0} tokens scored on {scorer.Device} at {tokens / seconds:N0} tokens/s, {scorer.Progress.Padding:P1} padding: {file}"));
+                        $"{samples:N0} samples, {tokens:N0} tokens scored on {scorer.Setting} at {tokens / seconds:N0} tokens/s, {scorer.Progress.Padding:P1} padding: {file}"));
             })).ConfigureAwait(false);
 
             static AnnotationRow AnnotationRowOf(EncodedSample sample) => AnnotationRow.Of(sample);

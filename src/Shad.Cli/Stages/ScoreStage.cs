@@ -90,7 +90,7 @@ public sealed class ScoreStage(Recipe recipe) : Stage
         {
             Summary = string.Create(
                 CultureInfo.InvariantCulture,
-                $"{corpus.Samples:N0} samples by {scorer.ModelCount} models that share {scorer.SharedLayers} layers, on {scorer.Device}, {meter.TokensPerSecond:N0} tokens/s, {scorer.Progress.Padding:P1} padding"),
+                $"{corpus.Samples:N0} samples by {scorer.ModelCount} models that share {scorer.SharedLayers} layers, on {scorer.Setting}, {meter.TokensPerSecond:N0} tokens/s, {scorer.Progress.Padding:P1} padding"),
             Tokens = meter.Tokens,
             Result = new JsonObject
             {
