@@ -314,6 +314,8 @@ class Lab:
         except ValueError:
             answer = {}
         if done.returncode != 0:
+            if "Traceback (most recent call last)" in done.stderr:
+                raise LabError(done.stderr.strip().splitlines()[-1])
             raise LabError(answer.get("message") or (done.stderr.strip() or done.stdout.strip())[-1500:] or f"exit code {done.returncode}")
         if peak is not None:
             answer["peak_device_bytes"] = peak
