@@ -124,6 +124,7 @@ internal sealed class GpuLabTests
             File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
 
+        File.Copy(Path.Combine(Build.Root, "scripts", "gpu-lab", "compare_transformers.py"), PathOf("lab", "compare_transformers.py"));
         CopyFolder(Build.BundledModel, PathOf("lab", "models", "shad-mini"));
         Directory.CreateDirectory(PathOf("lab", "data"));
         File.WriteAllLines(PathOf("lab", "data", "corpus.jsonl"), Enumerable.Range(0, 24).Select(static i => new JsonObject
