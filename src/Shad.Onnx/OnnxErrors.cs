@@ -1,3 +1,4 @@
+using System.Globalization;
 using Shad.Core.Errors;
 
 namespace Shad.Onnx;
@@ -5,9 +6,21 @@ namespace Shad.Onnx;
 /// <summary>Every error of this project that a user can cause.</summary>
 internal static class OnnxErrors
 {
-    public static ShadException NoCuda(string why, Exception? inner) => new(
-        "onnx.no_cuda", $"CUDA cannot be used: {why}", "device", "a CUDA device and a build for it",
-        "Use device cpu or auto, or build with -p:ShadDevice=cuda on a machine with a CUDA driver", inner);
+    public static ShadException NoCuda(string why, string? mend, Exception? inner) => new(
+        "onnx.no_cuda", $"CUDA cannot be used: {why}", "device", "a CUDA device, its driver and libraries, and a build for it",
+        mend ?? "Use device cpu or auto; 'shad doctor' says what is there", inner);
+
+    public static ShadException NoPrecision(string precision, string device, string expected) => new(
+        "onnx.no_precision", $"{precision} cannot be computed on {device}", "precision", expected,
+        "Use precision auto, or another device");
+
+    public static ShadException NoDeviceMemory(string device, long weights, long free) => new(
+        "onnx.no_device_memory",
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"The weights take {weights / (double)(1L << 30):0.0} GiB of device memory, and {free / (double)(1L << 30):0.0} GiB are free"),
+        device, "memory for the weights, the libraries and a forward pass",
+        "Use another device, score with fewer models at once, or use a smaller model");
 
     public static ShadException NoProviderLibrary(string path, string why, Exception? inner) => new(
         "onnx.no_provider_library", $"The execution provider library cannot be used: {why}", path,
@@ -35,7 +48,7 @@ internal static class OnnxErrors
 
     public static ShadException NotFinite(string sample, int token, float loss, string model) => new(
         "scoring.not_finite", $"The loss is {loss}", $"sample '{sample}', token {token}", "a finite loss",
-        $"The weights of '{model}' are damaged or overflow in the number format computed in");
+        $"The weights of '{model}' are damaged or overflow in the number format computed in; where that is float16, try precision bfloat16 or float32");
 
     public static ShadException BadOption(string option, object value, string expected) => new(
         "onnx.bad_option", $"{option} is {value}", option, expected);

@@ -13,6 +13,19 @@ internal static class SidecarErrors
         "sidecar.library_not_loaded", $"the native library does not load: {inner.Message}", path,
         "a 64-bit system with glibc 2.34 or newer", "Run `shad doctor` for what this system has", inner);
 
+    public static ShadException LibraryDoesNotFit(string path, string symbol, Exception inner) => new(
+        "sidecar.library_does_not_fit", $"the libtorch that was loaded before it lacks the symbol {symbol}", path,
+        "a libtorch of the version that this TorchSharp was built against",
+        $"Unset {Native.TorchLibraries.FolderVariable} or set it to a libtorch of another version", inner);
+
+    public static ShadException NoCuda(string why, string mend) => new(
+        "sidecar.no_cuda", $"CUDA cannot be used: {why}", "job field 'device'", "a libtorch with CUDA, a driver and a device", mend);
+
+    public static ShadException DeviceMemory(Exception inner) => new(
+        "tune.device_memory", $"the GPU's memory does not hold the tune: {inner.Message.Split('\n')[0]}", null,
+        "memory for the weights, the optimizer and a micro-batch",
+        "Take fewer tokens_per_batch, gradient_checkpointing, fewer last_layers or lora, or use device cpu", inner);
+
     public static ShadException LibraryNotRepaired(string path, Exception inner) => new(
         "sidecar.library_not_repaired",
         $"the host's libstdc++ is older than the library needs, and the repaired copy cannot be made: {inner.Message}", path,

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Shad.Core.Errors;
 using Shad.Core.Tuning;
@@ -71,6 +72,11 @@ public static class SidecarProgram
         {
             var written = SidecarErrors.NotWritten("job", error);
             return Fail(events, log, written.Code, written.Message, Failure);
+        }
+        catch (ExternalException error) when (error.Message.Contains("CUDA out of memory", StringComparison.Ordinal))
+        {
+            var memory = SidecarErrors.DeviceMemory(error);
+            return Fail(events, log, memory.Code, memory.Message, Failure);
         }
 #pragma warning disable CA1031 // The last resort: whatever happened, the reader of the events must learn of it.
         catch (Exception error)

@@ -11,6 +11,9 @@ internal static class Build
     /// <summary>The sidecar's executable.</summary>
     public static string Sidecar => Executable("Shad.Sidecar", "Shad.Sidecar");
 
+    /// <summary>The GPU lab's program.</summary>
+    public static string GpuLab => Executable("GpuLab", "gpu-lab");
+
     /// <summary>The bundled model's folder.</summary>
     public static string BundledModel => Path.Combine(Root, "models", "shad-mini");
 

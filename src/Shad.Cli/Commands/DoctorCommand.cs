@@ -35,6 +35,7 @@ internal static class DoctorCommand
             [
                 .. MachineFindings(),
                 ScoringFinding(),
+                CudaFinding(),
                 await SidecarFindingAsync(cancellationToken).ConfigureAwait(false),
             ];
             bool healthy = findings.All(finding => finding.Works);
@@ -107,6 +108,19 @@ internal static class DoctorCommand
         {
             if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
         }
+    }
+
+    /// <summary>What there is of CUDA. Nothing needs it, so that its absence is no failure; it is said by name.</summary>
+    private static Finding CudaFinding()
+    {
+        CudaReport report = CudaReport.Look();
+        return new Finding("cuda", "CUDA", true, report.IsUsable ? string.Join(", ", report.Devices) : $"{report.Obstacle}. {report.Mend}",
+            new JsonObject
+            {
+                ["usable"] = report.IsUsable, ["provider"] = report.Provider, ["obstacle"] = report.Obstacle, ["mend"] = report.Mend,
+                ["missing"] = JsonSerializer.SerializeToNode(report.MissingLibraries), ["devices"] = JsonSerializer.SerializeToNode(report.Devices),
+                ["driver_cuda"] = report.DriverCuda,
+            });
     }
 
     private static DecoderConfig TinyModel() => new()

@@ -4,6 +4,7 @@ using System.Numerics;
 using Shad.Cli.Recipes;
 using Shad.Core.Tuning;
 using Shad.Data.Corpora;
+using Shad.Onnx.Sessions;
 
 namespace Shad.Cli.Commands;
 
@@ -86,32 +87,54 @@ internal sealed class CorpusOptionGroup
     };
 }
 
+/// <summary>The option for a device, checked as it is read.</summary>
+internal static class DeviceOption
+{
+    public static Option<string?> Of(string description, Func<string, bool> isDevice, string expected) => new("--device")
+    {
+        Description = description,
+        HelpName = "DEVICE",
+        CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            if (!isDevice(text)) result.AddError($"--device is '{text}'; expected {expected}");
+            return text;
+        },
+    };
+}
+
 /// <summary>The options that say how losses are measured.</summary>
 internal sealed class ScoreOptionGroup
 {
     private readonly Option<int?> _tokensPerBatch = BoundedOption.Of(
         "--tokens-per-batch",
-        $"Most tokens in one forward pass; bounds memory, changes no loss. Default: {new ScoreRecipe().TokensPerBatch}.",
+        $"Most tokens in one forward pass; bounds memory, changes no loss. Default: {ScoreRecipe.DefaultTokensPerBatch}, on CUDA by the free memory.",
         1, int.MaxValue);
 
     private readonly Option<int?> _memory = BoundedOption.Of(
         "--memory",
-        "Memory in MB that a forward pass may take beside the weights; batches are cut to keep to it. Default: 384.",
+        "Memory in MB that a forward pass may take beside the weights; batches are cut to keep to it. Default: 384, on CUDA by the free memory.",
         RecipeDefaults.LeastMemoryMb, int.MaxValue);
 
-    private readonly Option<string> _device = new("--device")
+    private readonly Option<string?> _device = DeviceOption.Of(
+        "Where ONNX Runtime computes: cpu, cuda, cuda:1, several as cuda:0,1, or auto, which takes CUDA where there is one. Default: auto.",
+        static text => DeviceChoice.Parse(text) is not null, DeviceChoice.Expected);
+
+    private readonly Option<string?> _precision = new("--precision")
     {
-        Description = "Where ONNX Runtime computes; auto takes CUDA where there is one.",
-        HelpName = "DEVICE",
-        DefaultValueFactory = _ => RecipeDefaults.Devices[0],
+        Description = "Number format: float32 (CPU), float16, bfloat16 (CUDA), or auto by device and model. Logits and losses are float32. Default: auto.",
+        HelpName = "FORMAT",
+    };
+
+    private readonly Option<string?> _providerLibrary = new("--provider-library")
+    {
+        Description = "A plug-in execution provider of ONNX Runtime to compute with.", HelpName = "FILE",
     };
 
     public ScoreOptionGroup(Command command)
     {
-        _device.AcceptOnlyFromAmong([.. RecipeDefaults.Devices]);
-        command.Options.Add(_tokensPerBatch);
-        command.Options.Add(_memory);
-        command.Options.Add(_device);
+        _precision.AcceptOnlyFromAmong([.. RecipeDefaults.ScorePrecisions]);
+        foreach (Option option in (Option[])[_tokensPerBatch, _memory, _device, _precision, _providerLibrary]) command.Options.Add(option);
     }
 
     public ScoreRecipe Read(ParseResult parse)
@@ -121,7 +144,9 @@ internal sealed class ScoreOptionGroup
         {
             TokensPerBatch = parse.GetValue(_tokensPerBatch) ?? defaults.TokensPerBatch,
             MemoryMb = parse.GetValue(_memory),
-            Device = parse.GetRequiredValue(_device),
+            Device = parse.GetValue(_device) ?? defaults.Device,
+            Precision = parse.GetValue(_precision) ?? defaults.Precision,
+            ProviderLibrary = parse.GetValue(_providerLibrary) is { } library ? Path.GetFullPath(library) : null,
         };
     }
 }
@@ -140,6 +165,10 @@ internal sealed class TuningOptionGroup
     {
         Description = "Keep only the layers' inputs for the backward pass: less memory, about a third more time, the same result.",
     };
+
+    private readonly Option<string?> _device = DeviceOption.Of(
+        "Where the tune computes: cpu, cuda, cuda:1, or auto, which takes CUDA where there is one. Default: auto.",
+        RecipeDefaults.IsTuneDevice, RecipeDefaults.TuneDeviceExpected);
 
     private readonly Option<string?> _precision = new("--precision")
     {
@@ -171,7 +200,7 @@ internal sealed class TuningOptionGroup
             "--tune-tokens-per-batch",
             Text($"Most padded tokens in one forward pass of the tune; bounds memory. Default: {defaults.TokensPerBatch}."), 1, int.MaxValue);
         _precision.AcceptOnlyFromAmong("float32", "bfloat16", "auto");
-        foreach (Option option in (Option[])[_steps, _epochs, _learningRate, _samplesPerStep, _layers, _tokensPerBatch, _precision, _gradientCheckpointing])
+        foreach (Option option in (Option[])[_steps, _epochs, _learningRate, _samplesPerStep, _layers, _tokensPerBatch, _device, _precision, _gradientCheckpointing])
             command.Options.Add(option);
         _lora = new LoraOptionGroup(command);
     }
@@ -187,6 +216,7 @@ internal sealed class TuningOptionGroup
             Lora = _lora.Read(parse) ?? defaults.Lora,
             GradientCheckpointing = parse.GetValue(_gradientCheckpointing) || defaults.GradientCheckpointing,
             TokensPerBatch = parse.GetValue(_tokensPerBatch) ?? defaults.TokensPerBatch,
+            Device = parse.GetValue(_device) ?? defaults.Device,
             Precision = parse.GetValue(_precision) switch
             {
                 "bfloat16" => TunePrecision.BFloat16,

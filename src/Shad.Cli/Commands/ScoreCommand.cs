@@ -62,6 +62,7 @@ internal static class ScoreCommand
                 using ModelFolder folder = ModelFolder.Open(modelFolder);
                 using CorpusScorer scorer = CorpusScorer.Open(
                     recipe, modelFolder, probeFolders.ElementAtOrDefault(0), probeFolders.ElementAtOrDefault(1));
+                context.Progress(0, corpusRecipe.Limit, "samples", detail: scorer.Setting);
                 IAsyncEnumerable<(EncodedSample Sample, AnnotationRow Row)> scored = scorer.ScoreAsync(
                     CorpusEncoding.ReadAsync(corpusRecipe, folder, report, cancellationToken), AnnotationRowOf,
                     state => context.Progress(state.Samples, corpusRecipe.Limit, "samples", state.TokensPerSecond), cancellationToken);
@@ -89,6 +90,9 @@ internal static class ScoreCommand
                         ["truncated"] = report.Truncated,
                         ["seconds"] = Math.Round(seconds, 3),
                         ["tokens_per_second"] = Math.Round(tokens / seconds, 1),
+                        ["device"] = scorer.Device,
+                        ["device_reason"] = scorer.DeviceReason,
+                        ["precision"] = scorer.Precision,
                         ["models"] = scorer.ModelCount,
                         ["shared_layers"] = scorer.SharedLayers,
                         ["padding"] = Math.Round(scorer.Progress.Padding, 4),
@@ -97,7 +101,7 @@ internal static class ScoreCommand
                     },
                     console => Lines.Write(
                         console,
-                        $"{samples:N0} samples, {tokens:N0} tokens scored at {tokens / seconds:N0} tokens/s, {scorer.Progress.Shared:P1} of them in shared prefixes: {file}"));
+                        $"{samples:N0} samples, {tokens:N0} tokens scored on {scorer.Setting} at {tokens / seconds:N0} tokens/s, {scorer.Progress.Shared:P1} of them in shared prefixes, {scorer.Progress.Padding:P1} padding: {file}"));
             })).ConfigureAwait(false);
 
             static AnnotationRow AnnotationRowOf(EncodedSample sample) => AnnotationRow.Of(sample);

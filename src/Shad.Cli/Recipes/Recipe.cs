@@ -3,6 +3,7 @@ using Shad.Core.Tuning;
 using Shad.Data.Chat;
 using Shad.Models.Adapters;
 using Shad.Onnx.Scoring;
+using Shad.Onnx.Sessions;
 
 namespace Shad.Cli.Recipes;
 
@@ -101,6 +102,9 @@ public abstract record TuningRecipe
     /// <summary>Threads; null takes all cores.</summary>
     public int? Threads { get; init; }
 
+    /// <summary>Where the tune computes: <c>auto</c>, <c>cpu</c>, <c>cuda</c> or <c>cuda:1</c>.</summary>
+    public string Device { get; init; } = "auto";
+
     /// <summary>Number format of the matrix products.</summary>
     public TunePrecision Precision { get; init; } = TunePrecision.Float32;
 
@@ -137,14 +141,25 @@ public sealed record ProbeRecipe : TuningRecipe
 /// <summary>How losses are measured.</summary>
 public sealed record ScoreRecipe
 {
-    /// <summary>Most tokens in one forward pass; bounds memory, changes no loss.</summary>
-    public int TokensPerBatch { get; init; } = 8192;
+    /// <summary>Most tokens in one forward pass where nothing is said, on the CPU.</summary>
+    public const int DefaultTokensPerBatch = 8192;
 
-    /// <summary>Memory a forward pass may take beside the weights, in MB (2^20 bytes); null takes 384.</summary>
+    /// <summary>Most tokens in one forward pass; bounds memory, changes no loss. Null is <see cref="DefaultTokensPerBatch"/> on the
+    /// CPU, and on CUDA what the device's free memory holds.</summary>
+    public int? TokensPerBatch { get; init; }
+
+    /// <summary>Memory a forward pass may take beside the weights, in MB (2^20 bytes); null takes 384, and on CUDA what is free
+    /// on the device.</summary>
     public int? MemoryMb { get; init; }
 
-    /// <summary>Where ONNX Runtime computes: <c>auto</c>, <c>cpu</c> or <c>cuda</c>.</summary>
+    /// <summary>Where ONNX Runtime computes: <c>auto</c>, <c>cpu</c>, <c>cuda</c>, <c>cuda:1</c>, or several devices: <c>cuda:0,1</c>.</summary>
     public string Device { get; init; } = "auto";
+
+    /// <summary>Number format of the activations: <c>auto</c>, <c>float32</c>, <c>float16</c> or <c>bfloat16</c>.</summary>
+    public string Precision { get; init; } = "auto";
+
+    /// <summary>A plug-in execution provider of ONNX Runtime to compute with; null for the built-in one, or one beside the executable.</summary>
+    public string? ProviderLibrary { get; init; }
 
     /// <summary>Samples written at a time; a killed run repeats at most one such shard.</summary>
     public int SamplesPerShard { get; init; } = 1024;
@@ -229,6 +244,12 @@ public static class RecipeDefaults
     /// <summary>What adapters can be put on: the projections by PEFT's names, or all of them.</summary>
     public static readonly IReadOnlyList<string> LoraTargets = [LoraSettings.AllLinear, .. AdapterModules.Names];
 
-    /// <summary>Where scoring can run.</summary>
-    public static readonly IReadOnlyList<string> Devices = ["auto", "cpu", "cuda"];
+    /// <summary>Number formats that scoring can compute in.</summary>
+    public static readonly IReadOnlyList<string> ScorePrecisions = ["auto", "float32", "float16", "bfloat16"];
+
+    /// <summary>How the device of a tune is written, for messages.</summary>
+    public const string TuneDeviceExpected = "auto, cpu, cuda or cuda:N";
+
+    /// <summary>True for a device that a tune can run on: one, unlike in scoring.</summary>
+    public static bool IsTuneDevice(string text) => DeviceChoice.Parse(text) is { Indices.Count: 1 };
 }

@@ -1,6 +1,7 @@
 using Shad.Core.Classification;
 using Shad.Core.Errors;
 using Shad.Core.Tuning;
+using Shad.Onnx.Sessions;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
@@ -174,6 +175,7 @@ public static class RecipeReader
             SamplesPerStep = section.Integer("samples_per_step", defaults.SamplesPerStep, 1),
             TokensPerBatch = section.Integer("tokens_per_batch", defaults.TokensPerBatch, 1),
             Threads = section.OptionalInteger("threads", 1),
+            Device = section.Written("device", defaults.Device, RecipeDefaults.IsTuneDevice, RecipeDefaults.TuneDeviceExpected),
             Precision = section.Choice("precision", defaults.Precision, Precisions),
             GradientCheckpointing = section.Flag("gradient_checkpointing", defaults.GradientCheckpointing),
             SaveDtype = section.OptionalChoice("save_dtype", defaults.SaveDtype, RecipeDefaults.Dtypes),
@@ -203,9 +205,11 @@ public static class RecipeReader
         var defaults = new ScoreRecipe();
         var score = new ScoreRecipe
         {
-            TokensPerBatch = section.Integer("tokens_per_batch", defaults.TokensPerBatch, 1),
+            TokensPerBatch = section.OptionalInteger("tokens_per_batch", 1),
             MemoryMb = section.OptionalInteger("memory_mb", RecipeDefaults.LeastMemoryMb),
-            Device = section.Choice("device", defaults.Device, RecipeDefaults.Devices.ToDictionary(device => device)),
+            Device = section.Written("device", defaults.Device, static text => DeviceChoice.Parse(text) is not null, DeviceChoice.Expected),
+            Precision = section.Choice("precision", defaults.Precision, RecipeDefaults.ScorePrecisions.ToDictionary(precision => precision)),
+            ProviderLibrary = section.FilePath("provider_library"),
             SamplesPerShard = section.Integer("samples_per_shard", defaults.SamplesPerShard, 1),
         };
         section.End();

@@ -160,6 +160,15 @@ internal sealed class RecipeSection(RecipeMistakes mistakes, YamlMappingNode? no
         return defaultValue;
     }
 
+    /// <summary>A text that is written as expected; the default where absent or wrong.</summary>
+    public string Written(string key, string defaultValue, Func<string, bool> isWritten, string expected)
+    {
+        if (Text(key) is not { } text) return defaultValue;
+        if (isWritten(text)) return text;
+        mistakes.Add(Take(key), $"'{PathOf(key)}' is '{text}'; expected {expected}");
+        return defaultValue;
+    }
+
     /// <summary>One of named values; the default where absent or wrong.</summary>
     public T Choice<T>(string key, T defaultValue, IReadOnlyDictionary<string, T> choices) =>
         Text(key) is { } text ? Choose(key, text, Take(key)!, choices, defaultValue) : defaultValue;

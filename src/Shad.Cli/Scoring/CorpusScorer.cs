@@ -16,12 +16,12 @@ namespace Shad.Cli.Scoring;
 /// </summary>
 public sealed class CorpusScorer : IDisposable
 {
-    private readonly ScoringSession _session;
+    private readonly ScoringGroup _session;
     private readonly string _models;
     private readonly List<Func<AnnotationRow, float[], AnnotationRow>> _columns;
 
     private CorpusScorer(
-        ScoringSession session, string models, List<Func<AnnotationRow, float[], AnnotationRow>> columns)
+        ScoringGroup session, string models, List<Func<AnnotationRow, float[], AnnotationRow>> columns)
     {
         _session = session;
         _models = models;
@@ -33,6 +33,18 @@ public sealed class CorpusScorer : IDisposable
 
     /// <summary>Leading layers that all models share and that are computed once.</summary>
     public int SharedLayers => _session.SharedLayers;
+
+    /// <summary>The devices that compute, as they are written for <c>--device</c>.</summary>
+    public string Device => _session.DeviceName;
+
+    /// <summary>Why it is these devices.</summary>
+    public string DeviceReason => _session.DeviceReason;
+
+    /// <summary>Number format of the activations.</summary>
+    public string Precision => _session.Precision;
+
+    /// <summary>Device, precision and reason in a line for people.</summary>
+    public string Setting => $"{Device} in {Precision} ({DeviceReason})";
 
     /// <summary>How far the last scoring has come.</summary>
     public ScoringProgress Progress { get; private set; }
@@ -54,7 +66,7 @@ public sealed class CorpusScorer : IDisposable
         try
         {
             foreach (string path in paths) models.Add(ModelFolder.Open(path));
-            return new CorpusScorer(ScoringSession.Open(models, OptionsOf(recipe)), string.Join(", ", paths), columns);
+            return new CorpusScorer(ScoringGroup.Open(models, DeviceOf(recipe), OptionsOf(recipe)), string.Join(", ", paths), columns);
         }
         finally
         {
@@ -124,16 +136,22 @@ public sealed class CorpusScorer : IDisposable
         ArgumentNullException.ThrowIfNull(recipe);
         return new ScoringOptions
         {
-            TokensPerBatch = recipe.TokensPerBatch,
+            TokensPerBatch = recipe.TokensPerBatch ?? ScoreRecipe.DefaultTokensPerBatch,
+            TokensPerBatchOnCuda = recipe.TokensPerBatch ?? new ScoringOptions().TokensPerBatchOnCuda,
             Window = recipe.SamplesPerShard,
             Memory = recipe.MemoryMb is { } megabytes ? (long)megabytes << 20 : null,
-            Device = recipe.Device switch
-            {
-                "cpu" => ComputeDevice.Cpu,
-                "cuda" => ComputeDevice.Cuda,
-                _ => ComputeDevice.Auto,
-            },
+            Device = DeviceOf(recipe).Device,
+            DeviceIndex = DeviceOf(recipe).Indices[0],
+            ProviderLibrary = recipe.ProviderLibrary,
+            Precision = Enum.Parse<ScoringPrecision>(recipe.Precision, ignoreCase: true),
         };
+    }
+
+    /// <summary>The devices that a recipe means.</summary>
+    public static DeviceChoice DeviceOf(ScoreRecipe recipe)
+    {
+        ArgumentNullException.ThrowIfNull(recipe);
+        return DeviceChoice.Parse(recipe.Device) ?? throw new ArgumentException($"'{recipe.Device}' is no device.", nameof(recipe));
     }
 
     /// <inheritdoc/>

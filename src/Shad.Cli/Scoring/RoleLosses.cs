@@ -23,7 +23,7 @@ public static class RoleLosses
         CancellationToken cancellationToken)
     {
         using ModelFolder model = ModelFolder.Open(modelFolder);
-        using ScoringSession session = ScoringSession.Open(model, CorpusScorer.OptionsOf(recipe));
+        using ScoringGroup session = ScoringGroup.Open([model], CorpusScorer.DeviceOf(recipe), CorpusScorer.OptionsOf(recipe));
         var losses = new LossByRole();
         await foreach (ScoredSample<TokenizedSample> scored in session
             .ScoreAsync(samples, static sample => sample, cancellationToken: cancellationToken).ConfigureAwait(false))

@@ -53,6 +53,7 @@ public sealed class ScoreStage(Recipe recipe) : Stage
             recipe.Score, recipe.Model.Path, ModelOf(run, StageNames.Probe), ModelOf(run, StageNames.Control));
         var corpus = run.RequireRecord(StageNames.Sample).ResultAs<SampleResult>();
         var meter = new TokenMeter(context, corpus.Tokens);
+        context.Progress(0, corpus.Tokens, "tokens", detail: scorer.Setting);
         int shards = 0;
         long told = 0;
         IAsyncEnumerable<((int Shard, AnnotationRow Row) Item, AnnotationRow Row)> scored = scorer.ScoreAsync(
@@ -89,11 +90,12 @@ public sealed class ScoreStage(Recipe recipe) : Stage
         {
             Summary = string.Create(
                 CultureInfo.InvariantCulture,
-                $"{corpus.Samples:N0} samples by {scorer.ModelCount} models that share {scorer.SharedLayers} layers, {meter.TokensPerSecond:N0} tokens/s, {scorer.Progress.Shared:P1} of them in shared prefixes"),
+                $"{corpus.Samples:N0} samples by {scorer.ModelCount} models that share {scorer.SharedLayers} layers, on {scorer.Setting}, {meter.TokensPerSecond:N0} tokens/s, {scorer.Progress.Shared:P1} of them in shared prefixes, {scorer.Progress.Padding:P1} padding"),
             Tokens = meter.Tokens,
             Result = new JsonObject
             {
                 ["samples"] = corpus.Samples, ["shards"] = shards, ["models"] = scorer.ModelCount, ["shared_layers"] = scorer.SharedLayers,
+                ["device"] = scorer.Device, ["device_reason"] = scorer.DeviceReason, ["precision"] = scorer.Precision,
                 ["padding"] = Math.Round(scorer.Progress.Padding, 4), ["shared_prefixes"] = Math.Round(scorer.Progress.Shared, 4),
             },
         };

@@ -19,6 +19,9 @@ public sealed record ScoreJob
     /// <summary>Most padded tokens in one forward pass; longer single samples still go alone.</summary>
     public int TokensPerBatch { get; init; } = 4096;
 
+    /// <summary>Where to compute, as in <see cref="TuneJob.Device"/>.</summary>
+    public string Device { get; init; } = "auto";
+
     /// <summary>Threads; null takes all cores.</summary>
     public int? Threads { get; init; }
 }

@@ -6,8 +6,11 @@ public sealed record SidecarDiagnosis : SidecarEvent
     /// <summary>Version of libtorch.</summary>
     public required string Torch { get; init; }
 
-    /// <summary>Device of the tensors: <c>cpu</c> or <c>cuda</c>.</summary>
+    /// <summary>Device of the tensors: <c>cpu</c> or <c>cuda:0</c>.</summary>
     public required string Device { get; init; }
+
+    /// <summary>Why no CUDA device is used; null where one is.</summary>
+    public string? NoCuda { get; init; }
 
     /// <summary>Threads of a tune that names none.</summary>
     public required int Threads { get; init; }

@@ -69,6 +69,9 @@ public sealed record TuneStarted : SidecarEvent
     /// <summary>Version of libtorch.</summary>
     public string? Torch { get; init; }
 
+    /// <summary>Device of the tensors: <c>cpu</c>, <c>cuda:0</c>.</summary>
+    public string? Device { get; init; }
+
     /// <summary>Number format of the products: what <see cref="TunePrecision.Auto"/> came to.</summary>
     public TunePrecision Precision { get; init; }
 

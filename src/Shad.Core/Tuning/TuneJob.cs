@@ -99,6 +99,10 @@ public sealed record TuneJob
     /// <summary>Largest gradient norm (L2 over all tuned parameters); 0 turns clipping off.</summary>
     public double MaximumGradientNorm { get; init; } = 1.0;
 
+    /// <summary>Where to compute: <c>auto</c> (CUDA where this libtorch and this machine have it), <c>cpu</c>, <c>cuda</c> or
+    /// <c>cuda:1</c>.</summary>
+    public string Device { get; init; } = "auto";
+
     /// <summary>Number format of the matrix products.</summary>
     public TunePrecision Precision { get; init; } = TunePrecision.Auto;
 

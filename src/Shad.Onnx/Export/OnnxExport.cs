@@ -4,6 +4,7 @@ using Shad.Models.Weights;
 using Shad.Onnx.Graphs;
 using Shad.Onnx.Protobuf;
 using Shad.Onnx.Sessions;
+using static Shad.Onnx.Protobuf.TensorProto.Types;
 
 namespace Shad.Onnx.Export;
 
@@ -38,7 +39,6 @@ public static class OnnxExport
     {
         ArgumentNullException.ThrowIfNull(model);
         var places = model.Weights.Base is null ? InPlace(model) : WithBaseWeights(model);
-        var computeType = DecoderSession.ComputeTypeOn(ComputeDevice.Cpu, model);
         var trunk = SharedTrunk.Of(model);
 
         WriteTogether(model.Path,
@@ -49,7 +49,7 @@ public static class OnnxExport
         ]);
         return [.. Files.Concat(model.Weights.Base is null ? [] : [BaseWeightsFile]).Select(file => Path.Combine(model.Path, file))];
 
-        DecoderWeights Weights(GraphBuilder graph, int index) => new(graph, trunk, index, places, computeType);
+        DecoderWeights Weights(GraphBuilder graph, int index) => new(graph, trunk, index, places, DataType.Float);
 
         static byte[] Bytes(ModelProto graph) => graph.ToByteArray();
     }

@@ -20,12 +20,15 @@ internal sealed class DecoderWeights(
 
     /// <summary>The tensor, in the format computed in. A cast of it stands in the graph once, and the runtime folds it when
     /// the model is loaded.</summary>
-    public string Get(string name)
+    public string Get(string name) => Get(name, computeType);
+
+    /// <summary>The tensor in a format, as <see cref="Get(string)"/>.</summary>
+    public string Get(string name, DataType wanted)
     {
         string stored = Stored(name, out var type);
-        if (type == computeType) return stored;
-        string cast = stored + "/cast";
-        return builder.Contains(cast) ? cast : builder.Node("Cast", cast, [stored], ("to", computeType));
+        if (type == wanted) return stored;
+        string cast = wanted == computeType ? stored + "/cast" : $"{stored}/cast/{wanted}";
+        return builder.Contains(cast) ? cast : builder.Node("Cast", cast, [stored], ("to", wanted));
     }
 
     /// <summary>Rows of a matrix <c>[R,C]</c>, in the format computed in: only the rows taken are cast.</summary>

@@ -6,10 +6,10 @@ using Shad.Onnx.Graphs;
 namespace Shad.Onnx.Scoring;
 
 /// <summary>Runs batches of samples through a scoring graph.</summary>
-/// <param name="session">The graph; disposed with this.</param>
+/// <param name="graph">The graph; disposed with this.</param>
 /// <param name="layout">How the graph takes a batch.</param>
 /// <param name="models">The models of the graph in the order of its outputs, for errors.</param>
-internal sealed class BatchScorer(InferenceSession session, IBatchLayout layout, IReadOnlyList<string> models) : IDisposable
+internal sealed class BatchScorer(GraphRun graph, IBatchLayout layout, IReadOnlyList<string> models) : IDisposable
 {
     private static readonly string[] OutOfMemory =
         ["failed to allocate memory", "bad_alloc", "bad allocation", "out of memory", "smaller than requested bytes"];
@@ -79,7 +79,7 @@ internal sealed class BatchScorer(InferenceSession session, IBatchLayout layout,
         OrtValue[] lossValues = [.. batchLosses.Select(values => OrtValue.CreateTensorValueFromMemory(values, inputs.LossShape))];
         try
         {
-            session.Run(run, inputs.Names, inputs.Values, _outputs, lossValues);
+            graph.Run(run, inputs.Names, inputs.Values, _outputs, lossValues);
         }
         finally
         {
@@ -111,5 +111,5 @@ internal sealed class BatchScorer(InferenceSession session, IBatchLayout layout,
     }
 
     /// <inheritdoc/>
-    public void Dispose() => session.Dispose();
+    public void Dispose() => graph.Dispose();
 }

@@ -1,5 +1,6 @@
 using Shad.Models.Configuration;
 using Shad.Onnx.Graphs;
+using Shad.Onnx.Sessions;
 
 namespace Shad.Onnx.Scoring;
 
@@ -19,7 +20,8 @@ internal readonly record struct MemoryPlan(int TokensPerBatch, int LayerRows, in
     /// <param name="options">The options.</param>
     /// <param name="trunk">The models of the graph.</param>
     /// <param name="isPacked">True for rows without padding, which are computed in blocks.</param>
-    public static MemoryPlan Of(ScoringOptions options, SharedTrunk trunk, bool isPacked)
+    /// <param name="valueSize">Bytes of an activation's value.</param>
+    public static MemoryPlan Of(ScoringOptions options, SharedTrunk trunk, bool isPacked, int valueSize = sizeof(float))
     {
         int vocabulary = trunk.Models.Max(static model => model.Config.VocabularySize);
         long memory = options.Memory ?? DefaultMemory;
@@ -27,7 +29,10 @@ internal readonly record struct MemoryPlan(int TokensPerBatch, int LayerRows, in
         // A quarter for the block of logits, the rest for the layers: they are not at work at the same time, but the runtime's
         // arena keeps the pieces of both. It also leaves gaps between pieces, about a third of what is in use.
         long layers = memory / 4 * 3 * 3 / 4;
-        int headRows = ScoringGraph.BlockRows(vocabulary, Math.Min(memory / 4, ScoringGraph.HeadMemory));
+
+        // On a device small blocks would read the head's weights more often than they multiply with them.
+        long head = options.Device == ComputeDevice.Cuda ? memory / 4 : Math.Min(memory / 4, ScoringGraph.HeadMemory);
+        int headRows = ScoringGraph.BlockRows(vocabulary, head);
         int layerRows = 0;
         if (isPacked)
         {
@@ -36,23 +41,23 @@ internal readonly record struct MemoryPlan(int TokensPerBatch, int LayerRows, in
             layers -= block;
         }
 
-        long perToken = trunk.Models.Max(model => isPacked ? BytesPerPackedToken(model.Config) : BytesPerToken(model.Config))
-            + (long)sizeof(float) * (trunk.ModelCount - 1) * trunk.ConfigOf(0).HiddenSize;
+        long perToken = trunk.Models.Max(model => isPacked ? BytesPerPackedToken(model.Config) : BytesPerToken(model.Config, valueSize))
+            + (long)valueSize * (trunk.ModelCount - 1) * trunk.ConfigOf(0).HiddenSize;
         return new MemoryPlan((int)Math.Clamp(layers / perToken, 1, options.TokensPerBatch), layerRows, headRows);
     }
 
     /// <summary>
-    /// Bytes a token of a padded batch takes while a layer is at work, in float32. In the MLP live the residual stream, its norm, and
+    /// Bytes a token of a padded batch takes while a layer is at work. In the MLP live the residual stream, its norm, and
     /// four vectors of the inner width: gate, its activation, up, product. In the attention live the residual stream, its norm, the
     /// queries four times (projected, rotated, attended, reshaped) and keys and values three times (projected, rotated or copied,
     /// present).
     /// </summary>
-    public static long BytesPerToken(DecoderConfig config)
+    public static long BytesPerToken(DecoderConfig config, int valueSize = sizeof(float))
     {
         long stream = 2L * config.HiddenSize;
         long mlp = stream + 4L * config.IntermediateSize + config.HiddenSize;
         long attention = stream + config.HeadSize * (4L * config.AttentionHeads + 6L * config.KeyValueHeads);
-        return sizeof(float) * Math.Max(mlp, attention);
+        return valueSize * Math.Max(mlp, attention);
     }
 
     /// <summary>

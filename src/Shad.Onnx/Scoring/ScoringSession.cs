@@ -2,10 +2,12 @@ using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Microsoft.ML.OnnxRuntime;
+using Shad.Core.Errors;
 using Shad.Core.Samples;
 using Shad.Models;
 using Shad.Onnx.Graphs;
 using Shad.Onnx.Sessions;
+using static Shad.Onnx.Protobuf.TensorProto.Types;
 
 namespace Shad.Onnx.Scoring;
 
@@ -27,21 +29,32 @@ public sealed class ScoringSession : IDisposable
     private readonly int _vocabularySize;
 
     private ScoringSession(
-        InferenceSession session, ScoringOptions options, MemoryPlan plan, bool isPacked, SharedTrunk trunk, ComputeDevice device)
+        InferenceSession session, ScoringOptions options, MemoryPlan plan, bool isPacked, SharedTrunk trunk, ChosenDevice device, DataType type)
     {
-        Device = device;
+        Chosen = device;
+        Precision = ComputeTypes.NameOf(type);
         SharedLayers = trunk.SharedLayers;
         ModelCount = trunk.ModelCount;
         _window = options.Window;
         _tokensPerBatch = plan.TokensPerBatch;
         IBatchLayout layout = isPacked ? new PackedBatches(plan.LayerRows, plan.HeadRows, options.SharePrefixes) : new PaddedBatches();
-        _scorer = new BatchScorer(session, layout, [.. trunk.Models.Select(static model => model.Path)]);
+        var graph = new GraphRun(session, options.BindValues ?? Device != ComputeDevice.Cpu);
+        _scorer = new BatchScorer(graph, layout, [.. trunk.Models.Select(static model => model.Path)]);
         _contextLength = trunk.Models.Min(static model => model.Config.ContextLength);
         _vocabularySize = trunk.Models.Min(static model => model.Config.VocabularySize);
     }
 
     /// <summary>The device that computes: CPU or CUDA.</summary>
-    public ComputeDevice Device { get; }
+    public ComputeDevice Device => Chosen.Device;
+
+    /// <summary>The device, and why it is that one.</summary>
+    public ChosenDevice Chosen { get; }
+
+    /// <summary>Number format of the activations: <c>float32</c>, <c>float16</c> or <c>bfloat16</c>.</summary>
+    public string Precision { get; }
+
+    /// <summary>Most padded tokens of a batch, by the options and the memory.</summary>
+    public int TokensPerBatch => _tokensPerBatch;
 
     /// <summary>Number of models.</summary>
     public int ModelCount { get; }
@@ -52,14 +65,14 @@ public sealed class ScoringSession : IDisposable
     /// <summary>Loads a model for scoring.</summary>
     /// <param name="model">The model folder; it may be disposed afterwards.</param>
     /// <param name="options">How to score; null takes the defaults.</param>
-    /// <exception cref="Core.Errors.ShadException">The device is not there, an option is out of range, or the runtime refuses
+    /// <exception cref="ShadException">The device is not there, an option is out of range, or the runtime refuses
     /// the model.</exception>
     public static ScoringSession Open(ModelFolder model, ScoringOptions? options = null) => Open([model], options);
 
     /// <summary>Loads models to score with all of them in one pass.</summary>
     /// <param name="models">The model folders; they may be disposed afterwards.</param>
     /// <param name="options">How to score; null takes the defaults.</param>
-    /// <exception cref="Core.Errors.ShadException">The device is not there, an option is out of range, or the runtime refuses
+    /// <exception cref="ShadException">The device is not there, an option is out of range, or the runtime refuses
     /// a model.</exception>
     public static ScoringSession Open(IReadOnlyList<ModelFolder> models, ScoringOptions? options = null)
     {
@@ -68,6 +81,23 @@ public sealed class ScoringSession : IDisposable
         options ??= new ScoringOptions();
         options.Validate();
         var trunk = SharedTrunk.Of(models);
+        var device = ExecutionProvider.Choose(options);
+        try
+        {
+            return Load(trunk, options, device);
+        }
+        catch (ShadException error) when (error.Code == "onnx.no_cuda" && options.Device == ComputeDevice.Auto)
+        {
+            // All that can be looked for is there, and the provider does not begin all the same.
+            var cpu = options with { Device = ComputeDevice.Cpu, DeviceReason = $"no CUDA: {error.What}" };
+            return Load(trunk, cpu, ExecutionProvider.Choose(cpu));
+        }
+    }
+
+    private static ScoringSession Load(SharedTrunk trunk, ScoringOptions options, ChosenDevice device)
+    {
+        var type = ComputeTypes.Of(options, device, trunk.Models[0]);
+        options = DeviceMemory.Bound(options with { Device = device.Device, DeviceReason = device.Reason }, trunk, device, type);
         bool isPacked = false;
         MemoryPlan plan = default;
         var session = DecoderSession.Load(
@@ -75,11 +105,11 @@ public sealed class ScoringSession : IDisposable
             (weightsOf, hasOwnOperators) =>
             {
                 isPacked = hasOwnOperators && !options.Pad;
-                plan = MemoryPlan.Of(options, trunk, isPacked);
+                plan = MemoryPlan.Of(options, trunk, isPacked, ComputeTypes.SizeOf(type));
                 return isPacked ? ScoringGraph.BuildPacked(trunk, weightsOf) : ScoringGraph.BuildPadded(trunk, weightsOf, plan.HeadRows);
             },
-            out var device);
-        return new ScoringSession(session, options, plan, isPacked, trunk, device);
+            out _);
+        return new ScoringSession(session, options, plan, isPacked, trunk, device, type);
     }
 
     /// <summary>Scores with a graph that was loaded elsewhere, on the CPU.</summary>
@@ -87,17 +117,19 @@ public sealed class ScoringSession : IDisposable
         InferenceSession session, SharedTrunk trunk, ScoringOptions? options = null, bool isPacked = false)
     {
         options ??= new ScoringOptions();
-        return new(session, options, MemoryPlan.Of(options, trunk, isPacked), isPacked, trunk, ComputeDevice.Cpu);
+        return new(
+            session, options, MemoryPlan.Of(options, trunk, isPacked), isPacked, trunk,
+            new ChosenDevice(ComputeDevice.Cpu, 0, "loaded elsewhere"), DataType.Float);
     }
 
     /// <summary>Scores one sample with the first model.</summary>
     /// <returns>Losses <c>[S]</c>, NaN where the token is no target.</returns>
-    /// <exception cref="Core.Errors.ShadException">The sample does not fit a model, or a loss is not finite.</exception>
+    /// <exception cref="ShadException">The sample does not fit a model, or a loss is not finite.</exception>
     public float[] Score(TokenizedSample sample) => ScoreAll(sample)[0];
 
     /// <summary>Scores one sample with every model.</summary>
     /// <returns>By model: losses <c>[S]</c>, NaN where the token is no target.</returns>
-    /// <exception cref="Core.Errors.ShadException">The sample does not fit a model, or a loss is not finite.</exception>
+    /// <exception cref="ShadException">The sample does not fit a model, or a loss is not finite.</exception>
     public float[][] ScoreAll(TokenizedSample sample)
     {
         ArgumentNullException.ThrowIfNull(sample);
@@ -119,7 +151,7 @@ public sealed class ScoringSession : IDisposable
     /// <param name="sampleOf">The sample of an item.</param>
     /// <param name="progress">Told after every batch.</param>
     /// <param name="cancellationToken">Ends the scoring, within a running batch too.</param>
-    /// <exception cref="Core.Errors.ShadException">A sample does not fit the model, or a loss is not finite.</exception>
+    /// <exception cref="ShadException">A sample does not fit the model, or a loss is not finite.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was signalled.</exception>
     public async IAsyncEnumerable<ScoredSample<T>> ScoreAsync<T>(
         IAsyncEnumerable<T> items, Func<T, TokenizedSample> sampleOf, IProgress<ScoringProgress>? progress = null,

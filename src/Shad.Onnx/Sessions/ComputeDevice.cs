@@ -6,7 +6,7 @@ public enum ComputeDevice
     /// <summary>CUDA where this build and this machine have it, the CPU elsewhere.</summary>
     Auto,
 
-    /// <summary>The CPU, in float32.</summary>
+    /// <summary>The CPU.</summary>
     Cpu,
 
     /// <summary>A CUDA device; an error where there is none.</summary>

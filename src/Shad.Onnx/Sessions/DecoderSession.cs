@@ -1,7 +1,6 @@
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 using Shad.Models;
-using Shad.Models.Weights;
 using Shad.Onnx.Graphs;
 using Shad.Onnx.Kernels;
 using Shad.Onnx.Protobuf;
@@ -20,15 +19,16 @@ internal static class DecoderSession
     /// <param name="settings">How to compute.</param>
     /// <param name="build">Builds the graph, given how to add a model's weights to it, and whether it may have operators of
     /// <see cref="CustomOperators"/>.</param>
-    /// <param name="device">The device chosen: never <see cref="ComputeDevice.Auto"/>.</param>
+    /// <param name="device">The device chosen.</param>
     public static InferenceSession Load(
         SharedTrunk trunk, SessionSettings settings, Func<Func<GraphBuilder, int, DecoderWeights>, bool, ModelProto> build,
-        out ComputeDevice device)
+        out ChosenDevice device)
     {
-        using var options = Options(settings, out device);
+        device = ExecutionProvider.Choose(settings);
+        using var options = Options(settings, device);
         var files = WeightFiles.Resolve(trunk.Models);
-        var computeType = ComputeTypeOn(device, trunk.Models[0]);
-        bool hasOwnOperators = device == ComputeDevice.Cpu && HasOwnOperators(options);
+        var computeType = ComputeTypes.Of(settings, device, trunk.Models[0]);
+        bool hasOwnOperators = device.Device == ComputeDevice.Cpu && computeType == DataType.Float && HasOwnOperators(options);
         var graph = build(
             (builder, model) => new DecoderWeights(builder, trunk, model, files.PlaceOf, computeType), hasOwnOperators);
         options.AddSessionConfigEntry(ExternalDataFolder, files.Folder);
@@ -45,7 +45,7 @@ internal static class DecoderSession
     /// <summary>Loads a graph from a file.</summary>
     public static InferenceSession LoadFile(string path, SessionSettings settings)
     {
-        using var options = Options(settings, out _);
+        using var options = Options(settings, ExecutionProvider.Choose(settings));
         try
         {
             return new InferenceSession(path, options);
@@ -54,13 +54,6 @@ internal static class DecoderSession
         {
             throw OnnxErrors.NotLoaded(path, error);
         }
-    }
-
-    /// <summary>The number format a device computes in. The CPU has attention kernels for float32; CUDA for 16-bit floats.</summary>
-    public static DataType ComputeTypeOn(ComputeDevice device, ModelFolder model)
-    {
-        if (device == ComputeDevice.Cpu) return DataType.Float;
-        return model.Weights.Tensors[TensorNames.Embedding].Dtype == TensorDtype.Float16 ? DataType.Float16 : DataType.Bfloat16;
     }
 
     // A copy of the runtime older than the operators' interface computes without them.
@@ -77,7 +70,7 @@ internal static class DecoderSession
         }
     }
 
-    private static SessionOptions Options(SessionSettings settings, out ComputeDevice device)
+    private static SessionOptions Options(SessionSettings settings, ChosenDevice device)
     {
         var options = new SessionOptions
         {
@@ -94,7 +87,7 @@ internal static class DecoderSession
             // Waiting threads sleep: tokenization and annotation share the cores, and one operator takes milliseconds.
             options.AddSessionConfigEntry(SpinningOfThreads, "0");
             if (settings.Threads is { } threads) options.IntraOpNumThreads = threads;
-            device = ExecutionProvider.Append(options, settings);
+            ExecutionProvider.Append(options, settings, device);
             return options;
         }
         catch

@@ -1,56 +1,87 @@
+using System.Collections.Concurrent;
+using System.Globalization;
 using Microsoft.ML.OnnxRuntime;
+using Shad.Core.Errors;
 
 namespace Shad.Onnx.Sessions;
 
 /// <summary>Chooses the execution provider of a session: the CPU, CUDA as it is built into the runtime, or a plug-in library.</summary>
 internal static class ExecutionProvider
 {
-    private const string CudaName = "CUDAExecutionProvider";
     private static readonly Lock Registration = new();
     private static readonly HashSet<string> Registered = new(StringComparer.Ordinal);
+    private static readonly ConcurrentDictionary<string, CudaSituation> Situations = new(StringComparer.Ordinal);
 
-    /// <summary>True where this build of the runtime holds the CUDA provider. Whether a device answers is seen when it is used.</summary>
-    public static bool HasCuda => OrtEnv.Instance().GetAvailableProviders().Contains(CudaName);
-
-    /// <summary>Adds the provider to the options.</summary>
-    /// <returns>The device chosen: never <see cref="ComputeDevice.Auto"/>.</returns>
-    public static ComputeDevice Append(SessionOptions options, SessionSettings settings)
+    /// <summary>What this machine has for CUDA, looked at once.</summary>
+    /// <exception cref="ShadException">The library that was named does not exist.</exception>
+    public static CudaSituation Situation(string? providerLibrary)
     {
-        if (settings.Device == ComputeDevice.Cpu) return ComputeDevice.Cpu;
-        if (settings.ProviderLibrary is { } library)
+        string? path = providerLibrary is null ? null : Path.GetFullPath(providerLibrary);
+        if (path is not null && !File.Exists(path)) throw OnnxErrors.NoProviderLibrary(path, "there is no such file", null);
+        return Situations.GetOrAdd(path ?? "", _ => CudaSituation.Look(path));
+    }
+
+    /// <summary>Chooses the device.</summary>
+    /// <param name="settings">What was asked for.</param>
+    /// <param name="situation">Asked where the CPU is not all that may be chosen; null looks at this machine.</param>
+    /// <exception cref="ShadException">CUDA was asked for and cannot be used.</exception>
+    public static ChosenDevice Choose(SessionSettings settings, Func<CudaSituation>? situation = null)
+    {
+        if (settings.Device == ComputeDevice.Cpu) return new ChosenDevice(ComputeDevice.Cpu, 0, settings.DeviceReason ?? "asked for");
+        var here = situation is null ? Situation(settings.ProviderLibrary) : situation();
+        if (here.Obstacle(settings.DeviceIndex) is { } obstacle)
         {
-            AppendPlugin(options, library, settings.DeviceIndex);
-            return ComputeDevice.Cuda;
+            if (settings.Device == ComputeDevice.Cuda) throw OnnxErrors.NoCuda(obstacle.Why, obstacle.Mend, null);
+
+            // A plug-in that was named and cannot be used is a mistake to tell, not a machine without a GPU.
+            return settings.ProviderLibrary is { } library
+                ? throw OnnxErrors.NoProviderLibrary(Path.GetFullPath(library), obstacle.Why, null)
+                : new ChosenDevice(ComputeDevice.Cpu, 0, $"no CUDA: {obstacle.Why}");
         }
 
-        if (!HasCuda)
+        string provider = here.IsBuiltIn ? "built-in provider" : $"provider library {here.Library}";
+        string reason = here.Devices.ElementAtOrDefault(settings.DeviceIndex) is { Name: { } name } device
+            ? string.Create(
+                CultureInfo.InvariantCulture, $"{name}, sm_{device.Capability}, {device.TotalMemory / (double)(1L << 30):0.0} GiB, {provider}")
+            : provider;
+        return new ChosenDevice(ComputeDevice.Cuda, settings.DeviceIndex, reason);
+    }
+
+    /// <summary>Adds the provider of a chosen device to the options.</summary>
+    /// <exception cref="ShadException">The runtime refuses the device.</exception>
+    public static void Append(SessionOptions options, SessionSettings settings, ChosenDevice chosen)
+    {
+        if (chosen.Device == ComputeDevice.Cpu) return;
+        var here = Situation(settings.ProviderLibrary);
+        if (!here.IsBuiltIn)
         {
-            return settings.Device == ComputeDevice.Auto
-                ? ComputeDevice.Cpu
-                : throw OnnxErrors.NoCuda("this build of Shad.Onnx holds the CPU runtime only", null);
+            AppendPlugin(options, here.Library!, chosen.Index);
+            return;
         }
 
         try
         {
-            options.AppendExecutionProvider_CUDA(settings.DeviceIndex);
-            return ComputeDevice.Cuda;
-        }
-        catch (OnnxRuntimeException error) when (settings.Device == ComputeDevice.Auto)
-        {
-            // A CUDA build on a machine without a device or driver: Auto means the CPU there.
-            _ = error;
-            return ComputeDevice.Cpu;
+            using var cuda = new OrtCUDAProviderOptions();
+            cuda.UpdateOptions(new Dictionary<string, string>
+            {
+                ["device_id"] = chosen.Index.ToString(CultureInfo.InvariantCulture),
+
+                // The arena takes what is asked for: the batches are planned to fill the memory, doubling would not fit.
+                ["arena_extend_strategy"] = "kSameAsRequested",
+
+                // The LM head relies on it: 16-bit values are exact in TF32, and its sums are float32.
+                ["use_tf32"] = "1",
+            });
+            options.AppendExecutionProvider_CUDA(cuda);
         }
         catch (OnnxRuntimeException error)
         {
-            throw OnnxErrors.NoCuda(error.Message, error);
+            throw OnnxErrors.NoCuda(error.Message, null, error);
         }
     }
 
-    private static void AppendPlugin(SessionOptions options, string library, int deviceIndex)
+    private static void AppendPlugin(SessionOptions options, string path, int deviceIndex)
     {
-        string path = Path.GetFullPath(library);
-        if (!File.Exists(path)) throw OnnxErrors.NoProviderLibrary(path, "there is no such file", null);
         var environment = OrtEnv.Instance();
         string name = "shad:" + path;
         try

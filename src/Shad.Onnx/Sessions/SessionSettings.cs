@@ -16,6 +16,12 @@ public record SessionSettings
     /// null for none. Read where <see cref="Device"/> is not <see cref="ComputeDevice.Cpu"/>.</summary>
     public string? ProviderLibrary { get; init; }
 
+    /// <summary>Number format of the activations.</summary>
+    public ScoringPrecision Precision { get; init; }
+
+    /// <summary>Why the device is the one it is, where another was tried before; null where it is what was asked for.</summary>
+    internal string? DeviceReason { get; init; }
+
     internal virtual void Validate()
     {
         if (Threads is < 1) throw OnnxErrors.BadOption("threads", Threads, "at least 1");

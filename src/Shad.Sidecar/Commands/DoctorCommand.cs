@@ -14,11 +14,12 @@ public static class DoctorCommand
     public static void Run(EventWriter events)
     {
         ArgumentNullException.ThrowIfNull(events);
-        var device = TorchDevice.Best();
+        var device = TorchDevice.Of("auto");
         events.Write(new SidecarDiagnosis
         {
             Torch = torch.__version__,
-            Device = device.type == DeviceType.CUDA ? "cuda" : "cpu",
+            Device = TorchDevice.NameOf(device),
+            NoCuda = TorchDevice.NoCuda(0)?.Why,
             Threads = Environment.ProcessorCount,
             LibstdcxxRepaired = Native.TorchLibraries.IsRepaired,
             Bfloat16Speedup = Math.Round(Seconds(float32, device) / Seconds(bfloat16, device), 1),

@@ -31,7 +31,7 @@ public static class ScoreCommand
         if (!File.Exists(job.Data)) throw SidecarErrors.FileMissing("data", job.Data);
         using var model = ModelFolder.Open(job.Model);
         set_num_threads(job.Threads ?? Environment.ProcessorCount);
-        var device = TorchDevice.Best();
+        var device = TorchDevice.Of(job.Device);
         using var parameters = new DecoderParameters(model.Config, TunedPart.None, TunePrecision.Float32, device);
         parameters.Load(model.Weights);
         using var decoder = new TorchDecoder(parameters, device);

@@ -36,7 +36,7 @@ public static class TuneCommand
         ArgumentNullException.ThrowIfNull(events);
         var clock = Stopwatch.StartNew();
         TunePlan.Check(job);
-        var device = TorchDevice.Best();
+        var device = TorchDevice.Of(job.Device);
         // What it comes to belongs to the tune's identity: its checkpoints are of no use where it comes to something else.
         job = job with { Precision = Bfloat16Support.Resolve(job.Precision, device) };
         using var model = ModelFolder.Open(job.Model);
@@ -150,7 +150,7 @@ public static class TuneCommand
             {
                 Samples = _data.Samples.Count, Skipped = _data.Skipped, Truncated = _data.Truncated, Steps = _order.Steps, FirstStep = first,
                 TunedParameters = _parameters.TunedCount, Parameters = _parameters.TotalCount, Torch = torch.__version__,
-                Precision = _job.Precision, BrokenCheckpoints = _checkpoint.BrokenCount,
+                Device = TorchDevice.NameOf(_device), Precision = _job.Precision, BrokenCheckpoints = _checkpoint.BrokenCount,
             });
 
             var progress = new ProgressWindow(first, _order.Steps);

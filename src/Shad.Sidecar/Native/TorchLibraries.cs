@@ -10,6 +10,16 @@ public static class TorchLibraries
     private static readonly Lock s_gate = new();
     private static bool s_loaded;
 
+    /// <summary>The environment variable that names a folder with libtorch to use instead of the one beside the sidecar: the folder
+    /// <c>lib</c> of a PyTorch, say.</summary>
+    public const string FolderVariable = "SHAD_LIBTORCH";
+
+    /// <summary>The folder libtorch was loaded from.</summary>
+    public static string Folder { get; private set; } = AppContext.BaseDirectory;
+
+    /// <summary>True where libtorch was built with CUDA.</summary>
+    public static bool HasCuda => File.Exists(Path.Combine(Folder, OperatingSystem.IsWindows() ? "torch_cuda.dll" : "libtorch_cuda.so"));
+
     /// <summary>True where the host's libstdc++ is too old for TorchSharp's library and a repaired copy is in use.</summary>
     public static bool IsRepaired { get; private set; }
 
@@ -17,14 +27,18 @@ public static class TorchLibraries
     /// Loads the libraries from <paramref name="folder"/>. Does nothing on a second call, and nothing on systems other than
     /// Linux, where TorchSharp finds its libraries itself.
     /// </summary>
-    /// <param name="folder">Folder that holds libtorch; null is that of the running program.</param>
+    /// <param name="folder">Folder that holds TorchSharp's library, and libtorch where <see cref="FolderVariable"/> names no other; null is
+    /// that of the running program.</param>
     /// <exception cref="Core.Errors.ShadException">A library is missing or does not load.</exception>
     public static void Load(string? folder = null)
     {
         lock (s_gate)
         {
             if (s_loaded) return;
-            if (OperatingSystem.IsLinux()) LoadOnLinux(folder ?? AppContext.BaseDirectory);
+            string own = folder ?? AppContext.BaseDirectory;
+            string? named = Environment.GetEnvironmentVariable(FolderVariable);
+            Folder = string.IsNullOrEmpty(named) ? own : Path.GetFullPath(named);
+            if (OperatingSystem.IsLinux()) LoadOnLinux(Folder, own);
             s_loaded = true;
         }
     }
@@ -61,7 +75,7 @@ public static class TorchLibraries
         return Directory.CreateTempSubdirectory("shad-native-").FullName;
     }
 
-    private static void LoadOnLinux(string folder)
+    private static void LoadOnLinux(string folder, string own)
     {
         var handles = new Dictionary<string, nint>();
         // In the order of their dependencies: each finds the ones before it by the name in its own NEEDED entries.
@@ -73,7 +87,7 @@ public static class TorchLibraries
             else if (!name.EndsWith("cuda", StringComparison.Ordinal)) throw SidecarErrors.LibraryMissing(path);
         }
 
-        string torchSharp = Path.Combine(folder, "libLibTorchSharp.so");
+        string torchSharp = Path.Combine(own, "libLibTorchSharp.so");
         if (!File.Exists(torchSharp)) throw SidecarErrors.LibraryMissing(torchSharp);
         if (!HostHasNewSymbol())
         {
@@ -107,7 +121,11 @@ public static class TorchLibraries
         }
         catch (Exception failed) when (failed is DllNotFoundException or BadImageFormatException)
         {
-            throw SidecarErrors.LibraryNotLoaded(path, failed);
+            const string undefined = "undefined symbol: ";
+            int at = failed.Message.IndexOf(undefined, StringComparison.Ordinal);
+            if (at < 0) throw SidecarErrors.LibraryNotLoaded(path, failed);
+            string symbol = failed.Message[(at + undefined.Length)..].Split([' ', ',', '\n', ')'])[0];
+            throw SidecarErrors.LibraryDoesNotFit(path, symbol, failed);
         }
     }
 }

@@ -125,7 +125,7 @@ public static class TunePlan
         {
             Model = "", Output = "", Data = "", HeldOut = null, CheckpointEvery = 0, CheckpointsKept = 1, CheckpointFolder = null,
             EvaluateEvery = job.EarlyStopping is null ? 0 : job.EvaluateEvery, TensorBoard = null, MemoryLimit = null, ReportEvery = 1,
-            SaveDtype = null, ChangesOnly = false, Threads = null, GradientCheckpointing = false,
+            SaveDtype = null, ChangesOnly = false, Threads = null, GradientCheckpointing = false, Device = "auto",
             Lora = job.Lora is null ? null : job.Lora with { From = null },
         };
         hash.AppendData(JsonSerializer.SerializeToUtf8Bytes(decisive, SidecarJson.Default.TuneJob));

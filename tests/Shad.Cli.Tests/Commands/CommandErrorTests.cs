@@ -121,6 +121,15 @@ public sealed class CommandErrorTests
     public Task Score_on_a_device_that_is_not_there() => ScoreFailsAsync("onnx.no_cuda", "--device", "cuda");
 
     [Test]
+    public Task Score_on_several_devices_that_are_not_there() => ScoreFailsAsync("onnx.no_cuda", "--device", "cuda:0,1");
+
+    [Test]
+    public Task Score_in_a_format_that_the_device_lacks() => ScoreFailsAsync("onnx.no_precision", "--precision", "bfloat16");
+
+    [Test]
+    public Task Score_with_a_provider_library_that_is_not_there() => ScoreFailsAsync("onnx.no_provider_library", "--provider-library", "none.so");
+
+    [Test]
     public async Task Score_with_a_probe_whose_base_model_is_gone()
     {
         using (ModelFolder model = ModelFolder.Open(_folder.PathOf("model")))

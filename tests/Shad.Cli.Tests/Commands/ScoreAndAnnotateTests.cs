@@ -34,6 +34,9 @@ public sealed class ScoreAndAnnotateTests
         Assert.That(json["samples"]!.GetValue<int>(), Is.EqualTo(50));
         Assert.That(json["tokens"]!.GetValue<int>(), Is.EqualTo(500));
         Assert.That(json["response_tokens"]!.GetValue<int>(), Is.EqualTo(300));
+        Assert.That(json["device"]!.GetValue<string>(), Is.EqualTo("cpu"));
+        Assert.That(json["device_reason"]!.GetValue<string>(), Does.StartWith("no CUDA: "));
+        Assert.That(json["precision"]!.GetValue<string>(), Is.EqualTo("float32"));
 
         List<AnnotationRow> rows = await AnnotationReader.Open(_folder.PathOf(name)).ReadAsync().ToListAsync();
         Assert.That(rows, Has.Count.EqualTo(50));
@@ -153,6 +156,32 @@ public sealed class ScoreAndAnnotateTests
         Assert.That(shad.ExitCode, Is.Zero);
         Assert.That(shad.Json()["bad_rows"]!.GetValue<int>(), Is.EqualTo(1));
         Assert.That(shad.Error, Does.Contain("1 bad rows").And.Contain("corpus.jsonl:51"));
+    }
+
+    [Test]
+    public async Task People_are_told_the_device_and_why_it_is_that_one()
+    {
+        ShadOutput shad = await ShadProgram.RunAsync(
+            "score", "--model", _folder.PathOf("model1"), "--corpus", _folder.PathOf("corpus.jsonl"), "--out", _folder.PathOf("out.jsonl"));
+        Assert.That(shad.ExitCode, Is.Zero, shad.Error);
+        Assert.That(string.Join(' ', shad.Output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)), Does.Contain("on cpu in float32 (no CUDA: "));
+    }
+
+    [Test]
+    public async Task Score_in_float16_says_so_and_gives_nearly_the_losses_of_float32()
+    {
+        ShadOutput shad = await ShadProgram.RunAsync(
+            "score", "--model", _folder.PathOf("model1"), "--corpus", _folder.PathOf("corpus.jsonl"), "--out", _folder.PathOf("half.jsonl"),
+            "--device", "cpu", "--precision", "float16", "--json");
+        Assert.That(shad.ExitCode, Is.Zero, shad.Error);
+        Assert.That(shad.Json()["precision"]!.GetValue<string>(), Is.EqualTo("float16"));
+        Assert.That(shad.Json()["device_reason"]!.GetValue<string>(), Is.EqualTo("asked for"));
+        List<AnnotationRow> rows = await AnnotationReader.Open(_folder.PathOf("half.jsonl")).ReadAsync().ToListAsync();
+        float[] exact = Losses(1, TinyModel.Sample(0, roles: true));
+
+        // Ten roundings of 2^-11 on the way to losses of a few nats.
+        Assert.That(rows[0].BaseLoss, Is.EqualTo(exact).Within(5e-2f));
+        Assert.That(rows[0].BaseLoss, Is.Not.EqualTo(exact));
     }
 
     private Task<ShadOutput> ScoreAsync(string name) => ShadProgram.RunAsync(

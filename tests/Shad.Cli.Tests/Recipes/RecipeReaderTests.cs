@@ -63,10 +63,11 @@ public sealed class RecipeReaderTests
               learning_rate: 1e-3
               samples_per_step: 4
               tokens_per_batch: 1000
+              device: cuda:1
               precision: bfloat16
               save_dtype: null
               checkpoint_every: 0
-            score: {tokens_per_batch: 100, memory_mb: 64, device: cpu, samples_per_shard: 10}
+            score: {tokens_per_batch: 100, memory_mb: 64, device: 'cuda:0,2', precision: bfloat16, provider_library: lib/p.so, samples_per_shard: 10}
             rule: {kind: paper, margin: 0.2, unit: token}
             tune: {arms: [rft], temperature: 0.5, epochs: 2, evaluate_every: 10, save_dtype: float16}
             """);
@@ -83,9 +84,10 @@ public sealed class RecipeReaderTests
             Assert.That(recipe.Probe, Is.EqualTo(new ProbeRecipe
             {
                 Fraction = 0.05, MinimumSamples = 20, LastLayers = TunedLayers.Last(2), Steps = 30, Epochs = 3, LearningRate = 1e-3, SamplesPerStep = 4,
-                TokensPerBatch = 1000, Precision = TunePrecision.BFloat16, SaveDtype = null, CheckpointEvery = 0,
+                TokensPerBatch = 1000, Device = "cuda:1", Precision = TunePrecision.BFloat16, SaveDtype = null, CheckpointEvery = 0,
             }));
-            Assert.That(recipe.Score, Is.EqualTo(new ScoreRecipe { TokensPerBatch = 100, MemoryMb = 64, Device = "cpu", SamplesPerShard = 10 }));
+            Assert.That(recipe.Score, Is.EqualTo(new ScoreRecipe { TokensPerBatch = 100, MemoryMb = 64, Device = "cuda:0,2", Precision = "bfloat16", ProviderLibrary = recipe.Score.ProviderLibrary, SamplesPerShard = 10 }));
+            Assert.That(recipe.Score.ProviderLibrary, Is.EqualTo(Path.GetFullPath(recipe.Score.ProviderLibrary!)).And.EndsWith(Path.Combine("lib", "p.so")));
             Assert.That(recipe.Rule, Is.EqualTo(new RuleRecipe { Kind = RuleKind.Paper, Margin = 0.2, Unit = EvidenceUnit.Token }));
             Assert.That(recipe.Tune, Is.EqualTo(new TuneRecipe
             {
@@ -168,7 +170,10 @@ public sealed class RecipeReaderTests
     [TestCase("tune: {save_dtype: int4}", "'tune.save_dtype' is 'int4'; expected one of float32, bfloat16, float16")]
     [TestCase("tune: {learning_rate: .nan}", "'tune.learning_rate' is '.nan'; expected a number")]
     [TestCase("score: {memory_mb: 15}", "'score.memory_mb' is 15; expected at least 16")]
-    [TestCase("score: {device: tpu}", "'score.device' is 'tpu'; expected one of auto, cpu, cuda")]
+    [TestCase("score: {device: tpu}", "'score.device' is 'tpu'; expected auto, cpu, cuda, cuda:N or cuda:N,M,… with different device numbers")]
+    [TestCase("score: {device: 'cuda:1,1'}", "'score.device' is 'cuda:1,1'; expected auto, cpu, cuda, cuda:N or cuda:N,M,… with different device numbers")]
+    [TestCase("score: {precision: half}", "'score.precision' is 'half'; expected one of auto, float32, float16, bfloat16")]
+    [TestCase("tune: {device: 'cuda:0,1'}", "'tune.device' is 'cuda:0,1'; expected auto, cpu, cuda or cuda:N")]
     public void A_wrong_value_is_named_with_what_was_expected(string line, string expected) => Assert.That(
         Assert.Throws<ShadException>(() => Read("model: {path: model}\ncorpus: {files: data.jsonl}\n", line))!.Message,
         Does.Contain(expected));
@@ -199,7 +204,7 @@ public sealed class RecipeReaderTests
             "--set =1: expected KEY.PATH=VALUE, for example tune.steps=100",
             "--set a.b=[: the value is not valid YAML: While parsing a node, did not find expected node content.",
             "--set probe.fraction=2: 'probe.fraction' is 2; expected 0 to 1",
-            "--set score.device=gpu: 'score.device' is 'gpu'; expected one of auto, cpu, cuda (did you mean 'cpu'?)",
+            "--set score.device=gpu: 'score.device' is 'gpu'; expected auto, cpu, cuda, cuda:N or cuda:N,M,… with different device numbers",
             "--set tune.step=7: unknown key 'step' in 'tune'; did you mean 'steps'?",
         }));
 
