@@ -28,7 +28,20 @@ public readonly record struct SampleMean(int Count, double Mean, double Standard
     }
 
     /// <summary>The mean of yes and no, as a share.</summary>
-    public static SampleMean Of(IEnumerable<bool> values) => Of(values.Select(static value => value ? 1.0 : 0.0));
+    public static SampleMean Of(IEnumerable<bool> values)
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        int count = 0, yes = 0;
+        foreach (bool value in values)
+        {
+            count++;
+            if (value) yes++;
+        }
+
+        // Σ(x − mean)² of k ones and n − k zeros is k(n − k)/n.
+        double share = (double)yes / count;
+        return new SampleMean(count, share, count > 1 ? Math.Sqrt(share * (1 - share) / (count - 1)) : double.NaN);
+    }
 
     /// <summary>Half the width of the interval around <see cref="Mean"/> that holds the true mean in 95 % of all cases where the values are
     /// normal: <c>t · s/√n</c> with Student's t of n − 1 degrees of freedom. NaN below two values.</summary>

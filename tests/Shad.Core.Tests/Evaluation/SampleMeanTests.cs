@@ -26,6 +26,15 @@ public sealed class SampleMeanTests
     }
 
     [Test]
+    public void Yes_and_no_are_one_and_zero() => Gen.Bool.Array[0, 40].Sample(values =>
+    {
+        SampleMean mean = SampleMean.Of(values), expected = SampleMean.Of(values.Select(static value => value ? 1.0 : 0.0));
+        Assert.That(mean.Count, Is.EqualTo(expected.Count));
+        Assert.That(mean.Mean, Is.EqualTo(expected.Mean).Within(1e-14));
+        Assert.That(mean.StandardError, Is.EqualTo(expected.StandardError).Within(1e-14));
+    });
+
+    [Test]
     public void One_value_has_no_error_and_none_has_no_mean()
     {
         Assert.That(SampleMean.Of([5.0]), Is.EqualTo(new SampleMean(1, 5, double.NaN)));
