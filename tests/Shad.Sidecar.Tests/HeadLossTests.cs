@@ -45,6 +45,37 @@ public sealed class HeadLossTests
         });
     }
 
+    /// <summary>
+    /// The vocabulary of Qwen at 4,096 targets: all logits at once would be 2.5 GB, and autograd keeps them two or three times.
+    /// </summary>
+    [Test]
+    public void A_large_vocabulary_adds_less_than_300_MB([Values(TunePrecision.Float32, TunePrecision.BFloat16)] TunePrecision precision)
+    {
+        const int vocabulary = 151_936, hidden = 64, count = 4096;
+        var config = TinyModels.Llama with
+        {
+            VocabularySize = vocabulary, HiddenSize = hidden, HeadSize = 16, AttentionHeads = 4, KeyValueHeads = 4, LayerCount = 1,
+        };
+        using var parameters = new DecoderParameters(config, TunedPart.All, precision, CPU);
+        using var scope = NewDisposeScope();
+        manual_seed(3);
+        using (no_grad()) parameters.Embedding.Master.normal_(0, 0.05);
+        parameters.RefreshHalf();
+        parameters.Head.Gradient!.zero_();
+        var states = randn(count, hidden);
+        var targets = randint(0, vocabulary, new long[] { count });
+        var coefficients = full(count, 1f / count);
+
+        ProcessMemory.ResetPeak();
+        long before = ProcessMemory.Resident;
+        var (losses, _) = HeadLoss.Gradient(states, targets, coefficients, parameters.Head, precision);
+        long added = ProcessMemory.Peak - before;
+
+        TestContext.Out.WriteLine($"{added / 1e6:F0} MB beside the parameters and their gradient");
+        Assert.That(added, Is.LessThan(300_000_000));
+        Assert.That(losses.mean().item<float>(), Is.EqualTo(Math.Log(vocabulary)).Within(0.5), "nearly uniform predictions");
+    }
+
     private static double LargestDifference(Tensor actual, Tensor expected) =>
         (actual.detach().to(float64) - expected.detach().to(float64)).abs().max().item<double>();
 }

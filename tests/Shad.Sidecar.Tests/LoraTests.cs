@@ -3,6 +3,7 @@ using Shad.Core.Errors;
 using Shad.Core.Randomness;
 using Shad.Core.Samples;
 using Shad.Core.Tuning;
+using Shad.Core.Weighting;
 using Shad.Models;
 using Shad.Models.Adapters;
 using Shad.Models.Configuration;
@@ -91,7 +92,7 @@ public sealed class LoraTests
         var samples = TinyModels.Samples(4, longest: 14);
         const int step = 7;
         var options = new TrainerOptions { TokensPerBatch = 20, Dropout = rate, Seed = 3 };
-        using var bench = new Bench(Parameters(model, adapter), options, new RftObjective(0.7));
+        using var bench = new Bench(Parameters(model, adapter), options, new RftObjective(new RftWeighting { Temperature = 0.7 }));
         var weighting = bench.Trainer.Accumulate(samples, default, step).Weighting;
         var ordered = MicroBatches.LongestFirst(samples);
 
@@ -243,7 +244,7 @@ public sealed class LoraTests
     {
         using var model = TinyModels.Create(_folder, TinyModels.Qwen3);
         var options = new TrainerOptions { TokensPerBatch = 60, Precision = precision, Dropout = 0.1, RecomputeLayers = recompute };
-        using var bench = new Bench(Parameters(model, Adapter(["q_proj", "v_proj", "down_proj"]), precision), options, new RftObjective(1));
+        using var bench = new Bench(Parameters(model, Adapter(["q_proj", "v_proj", "down_proj"]), precision), options, new RftObjective(new RftWeighting()));
         var samples = TinyModels.Samples(8);
         bench.Trainer.Step(samples, 1, 1e-3, default);
         long before = Tensor.TotalCount;

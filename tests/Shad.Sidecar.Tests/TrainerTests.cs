@@ -16,7 +16,13 @@ namespace Shad.Sidecar.Tests;
 
 public sealed class TrainerTests
 {
-    private static readonly ITuneObjective[] Objectives = [new SftObjective(), new RftObjective(0.7), new WeightedObjective(), new MaskObjective()];
+    private static readonly RftWeighting Paper = new() { Temperature = 0.7 };
+
+    private static readonly ITuneObjective[] Objectives =
+    [
+        new SftObjective(), new RftObjective(Paper), new RftObjective(Paper with { BySize = true, BoilerplateFloor = 0.8 }), new WeightedObjective(),
+        new MaskObjective(),
+    ];
 
     private sealed class Bench : IDisposable
     {
@@ -141,7 +147,7 @@ public sealed class TrainerTests
         using var model = TinyModels.Create(folder, TinyModels.Llama);
         var samples = TinyModels.Samples(6);
         const double temperature = 0.7;
-        using var bench = new Bench(model, new RftObjective(temperature), tokensPerBatch: tokensPerBatch);
+        using var bench = new Bench(model, new RftObjective(new RftWeighting { Temperature = temperature }), tokensPerBatch: tokensPerBatch);
 
         var (loss, _, _, weighting) = bench.Trainer.Accumulate(samples, default);
 
@@ -167,12 +173,34 @@ public sealed class TrainerTests
         var samples = TinyModels.Samples(4)
             .Select(sample => sample with { Roles = Array.ConvertAll(sample.Labels, label => label >= 0 ? (TokenRole?)role : null) })
             .ToList();
-        using var rft = new Bench(model, new RftObjective(1));
+        using var rft = new Bench(model, new RftObjective(new RftWeighting()));
         using var sft = new Bench(model, new SftObjective());
         Assert.That(
             rft.Trainer.Accumulate(samples, default).Loss,
             Is.EqualTo(sft.Trainer.Accumulate(samples, default).Loss).Within(1e-6));
         Assert.That(rft.Gradient, Is.EqualTo(sft.Gradient).Within(1e-6f));
+    }
+
+    [Test]
+    public void RFT_by_size_weighs_each_token_by_its_groups_loss([Values(1, 100_000)] int tokensPerBatch)
+    {
+        using var folder = new TemporaryFolder();
+        using var model = TinyModels.Create(folder, TinyModels.Llama);
+        var samples = TinyModels.Samples(6);
+        const double temperature = 0.3;
+        using var bench = new Bench(
+            model, new RftObjective(new RftWeighting { Temperature = temperature, BySize = true }), tokensPerBatch: tokensPerBatch);
+        double loss = bench.Trainer.Accumulate(samples, default).Loss;
+
+        var reference = new ReferenceDecoder(model);
+        var groups = samples
+            .SelectMany(sample => reference.Losses(sample).Select((value, i) => (value, role: sample.Roles![i])))
+            .Where(static token => token.role is not null)
+            .GroupBy(static token => token.role, static token => token.value)
+            .Select(static group => (Mean: group.Average(), Count: group.Count())).ToList();
+        double weights = groups.Sum(group => group.Count * Math.Exp(group.Mean / temperature));
+        double expected = groups.Sum(group => group.Count * Math.Exp(group.Mean / temperature) * group.Mean) / weights;
+        Assert.That(loss, Is.EqualTo(expected).Within(1e-4));
     }
 
     [Test]
@@ -340,7 +368,7 @@ public sealed class TrainerTests
             using var decoder = new TorchDecoder(parameters, CPU);
             using var optimizer = new AdamW(parameters, new AdamWOptions());
             var options = new TrainerOptions { TokensPerBatch = 60, Precision = precision, RecomputeLayers = recompute, Dropout = 0.2, Seed = 1 };
-            new Trainer(decoder, optimizer, new RftObjective(0.7), options, CPU).Accumulate(samples, default);
+            new Trainer(decoder, optimizer, new RftObjective(new RftWeighting { Temperature = 0.7 }), options, CPU).Accumulate(samples, default);
             return parameters.Gradient.data<float>().ToArray();
         }
 

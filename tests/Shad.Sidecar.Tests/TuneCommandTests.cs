@@ -459,6 +459,7 @@ public sealed class TuneCommandTests
             new TestCaseData(field, change).SetArgDisplayNames(field);
 
         yield return Case("temperature", static job => job with { Temperature = 0 });
+        yield return Case("boilerplate_floor", static job => job with { BoilerplateFloor = 1.5 });
         yield return Case("last_layers", static job => job with { LastLayers = 0 });
         yield return Case("last_layers", static job => job with { LastLayers = 4 });
         yield return Case("steps", static job => job with { Steps = 0 });

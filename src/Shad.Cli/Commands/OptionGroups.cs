@@ -151,6 +151,45 @@ internal sealed class ScoreOptionGroup
     }
 }
 
+/// <summary>What <c>--generate</c> is to do.</summary>
+/// <param name="MaximumNewTokens">Most tokens of a response; null is half as many again as the corpus's longest.</param>
+/// <param name="Output">File for every response; null for none.</param>
+internal sealed record GenerationChoice(int? MaximumNewTokens, string? Output);
+
+/// <summary>The options that let models answer the prompts of a corpus.</summary>
+internal sealed class GenerationOptionGroup
+{
+    private readonly Option<bool> _generate = new("--generate")
+    {
+        Description = "Let every model answer the prompts, greedily on the CPU, and compare with the corpus's responses.",
+    };
+
+    private readonly Option<int?> _maximumNewTokens = BoundedOption.Of(
+        "--max-new-tokens", "Most tokens of an answer. Default: half as many again as the corpus's longest response.", 1, int.MaxValue);
+
+    private readonly Option<string?> _output = new("--out", "-o")
+    {
+        Description = "JSON file for every answer and how it compares.", HelpName = "FILE",
+    };
+
+    public GenerationOptionGroup(Command command)
+    {
+        command.Options.Add(_generate);
+        command.Options.Add(_maximumNewTokens);
+        command.Options.Add(_output);
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(_generate)) return;
+            foreach (Option option in (Option[])[_maximumNewTokens, _output])
+                if (result.GetResult(option) is not null) result.AddError($"{option.Name} needs --generate");
+        });
+    }
+
+    public GenerationChoice? Read(ParseResult parse) => parse.GetValue(_generate)
+        ? new GenerationChoice(parse.GetValue(_maximumNewTokens), parse.GetValue(_output) is { } file ? Path.GetFullPath(file) : null)
+        : null;
+}
+
 /// <summary>The options of a tune of any kind.</summary>
 internal sealed class TuningOptionGroup
 {

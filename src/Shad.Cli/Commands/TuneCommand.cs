@@ -31,6 +31,12 @@ internal static class TuneCommand
         objective.AcceptOnlyFromAmong("sft", "rft", "weighted", "mask");
         Option<double?> temperature = BoundedOption.Of(
             "--temperature", $"τ of the rft objective, in nats. Default: {defaults.Temperature}.", 0.0, 1000, minimumExcluded: true);
+        var weightBySize = new Option<bool>("--weight-by-size")
+        {
+            Description = "With rft: let a group's weight follow its number of tokens, too, so that equal losses weigh every token alike.",
+        };
+        Option<double?> boilerplateFloor = BoundedOption.Of(
+            "--boilerplate-floor", "With rft: the least weight of a boilerplate token, as a share of its weight with sft. Default: 0.", 0.0, 1);
         var heldOut = new Option<string?>("--held-out")
         {
             Description = "Samples whose loss is measured before and after, in any format of --data.", HelpName = "FILE",
@@ -57,6 +63,8 @@ internal static class TuneCommand
         var data = new CorpusOptionGroup(command, "--data", "Annotations with roles or weights, or a corpus: .jsonl, .json or .parquet, also .gz and .zst.");
         command.Add(heldOut);
         command.Add(temperature);
+        command.Add(weightBySize);
+        command.Add(boilerplateFloor);
         var tuning = new TuningOptionGroup(command, defaults);
         foreach (Option option in (Option[])[evaluateEvery, patience, minimumImprovement, tensorBoard, checkpointEvery]) command.Add(option);
         command.Add(seed);
@@ -92,6 +100,8 @@ internal static class TuneCommand
                         Output = target,
                         Objective = chosen,
                         Temperature = parse.GetValue(temperature) ?? defaults.Temperature,
+                        WeightBySize = parse.GetValue(weightBySize),
+                        BoilerplateFloor = parse.GetValue(boilerplateFloor) ?? 0,
                         HeldOut = measured,
                         EvaluateEvery = parse.GetValue(evaluateEvery) ?? 0,
                         EarlyStopping = parse.GetValue(patience) is { } most

@@ -54,6 +54,9 @@ internal static class CoreErrors
         expected: "finite losses",
         mend: "Check the tune of the model that gives it: it has probably diverged");
 
+    public static ShadException BadBoilerplateFloor(double floor) => new(
+        "rft.bad_boilerplate_floor", $"The least weight of boilerplate is {floor}", expected: "a share of its weight in supervised fine-tuning, from 0 to 1");
+
     public static ShadException BadTemperature(double temperature) => new(
         "rft.bad_temperature",
         $"The RFT temperature is {Text(temperature)}",

@@ -57,6 +57,13 @@ public sealed record TuneJob
     /// <summary>τ of the RFT loss, in nats.</summary>
     public double Temperature { get; init; } = 1.0;
 
+    /// <summary>Let ω of the RFT loss follow the groups' sizes as well: <see cref="Weighting.RftWeighting.BySize"/>.</summary>
+    public bool WeightBySize { get; init; }
+
+    /// <summary>Least weight of a boilerplate token in the RFT loss, as a share of its weight in supervised fine-tuning, from 0 to 1:
+    /// <see cref="Weighting.RftWeighting.BoilerplateFloor"/>.</summary>
+    public double BoilerplateFloor { get; init; }
+
     /// <summary>Tune only the last k layers (with the final norm and an untied head); null tunes every parameter.</summary>
     public int? LastLayers { get; init; }
 

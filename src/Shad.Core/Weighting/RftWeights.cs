@@ -20,7 +20,11 @@ public readonly record struct RftWeights(double Boilerplate, double Reasoning)
     /// Of two logits the softmax is the logistic function of their difference, and <c>exp</c> is only taken of numbers ≤ 0, so
     /// nothing overflows: a difference beyond about 745 τ gives exactly 0 and 1.
     /// </remarks>
-    public static RftWeights Compute(double? boilerplateLoss, double? reasoningLoss, double temperature)
+    public static RftWeights Compute(double? boilerplateLoss, double? reasoningLoss, double temperature) =>
+        Compute(boilerplateLoss, reasoningLoss, temperature, 0);
+
+    /// <summary>The same with a term added to the logit of reasoning.</summary>
+    internal static RftWeights Compute(double? boilerplateLoss, double? reasoningLoss, double temperature, double term)
     {
         if (!(temperature > 0 && double.IsFinite(temperature))) throw CoreErrors.BadTemperature(temperature);
         CheckFinite(boilerplateLoss, nameof(boilerplateLoss));
@@ -36,7 +40,7 @@ public readonly record struct RftWeights(double Boilerplate, double Reasoning)
                 return new RftWeights(0, 1);
         }
 
-        double logit = (reasoningLoss.Value - boilerplateLoss.Value) / temperature;
+        double logit = (reasoningLoss.Value - boilerplateLoss.Value) / temperature + term;
         double smaller = Math.Exp(-Math.Abs(logit));
         (double heavy, double light) = (1 / (1 + smaller), smaller / (1 + smaller));
         return logit >= 0 ? new RftWeights(light, heavy) : new RftWeights(heavy, light);

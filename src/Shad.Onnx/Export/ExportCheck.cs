@@ -111,14 +111,14 @@ internal static class ExportCheck
     {
         double[] losses = new double[ids.Length];
         int first = Math.Max(1, ids.Length - 1 - CachedSteps);
-        using var cache = new KeyValueCache(config, ids.Length);
+        using var cache = new KeyValueCache(config, 1, ids.Length);
         using var run = new RunOptions();
         for (int start = 0, end = first; start < ids.Length - 1; start = end++)
         {
             float[] logits = new float[(end - start) * config.VocabularySize];
             long[] step = [.. ids[start..end].Select(static id => (long)id)];
             using var logitsValue = OrtValue.CreateTensorValueFromMemory(logits, [1, end - start, config.VocabularySize]);
-            cache.Run(session, run, step, end, logitsValue);
+            cache.Run(session, run, step, [end], logitsValue);
             for (int position = start; position < end; position++)
             {
                 var row = logits.AsSpan((position - start) * config.VocabularySize, config.VocabularySize);

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Microsoft.ML.OnnxRuntime;
 using Shad.Models;
 using Shad.Models.Configuration;
@@ -7,9 +8,15 @@ using Shad.Onnx.Sessions;
 namespace Shad.Onnx.Generation;
 
 /// <summary>
-/// Continues a prompt with the most probable token each time, with a key and value cache. A cheap look at what a model does;
-/// for serving, load the export in onnxruntime-genai.
+/// Continues prompts with the most probable token each time, with a key and value cache, many prompts at once. A look at what a
+/// model does; for serving, load the export in onnxruntime-genai.
 /// </summary>
+/// <remarks>
+/// Prompts of a batch begin in the same column and are padded on the right; afterwards each sequence writes its next token right
+/// behind its own last one, so that none sees padding, and its positions are those it has alone. A sequence that has ended leaves the
+/// batch, which goes on with the others. The sums of a matrix product may be taken in another order for another batch size: where two
+/// tokens are as probable as float32 can tell, the choice between them may depend on it.
+/// </remarks>
 public sealed class GreedyGenerator : IDisposable
 {
     private readonly InferenceSession _session;
@@ -48,8 +55,53 @@ public sealed class GreedyGenerator : IDisposable
         IReadOnlyList<int> prompt, int maximumNewTokens, IReadOnlyCollection<int>? endOfSequence = null,
         CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(prompt);
         ArgumentOutOfRangeException.ThrowIfNegative(maximumNewTokens);
+        var options = new GenerationOptions { MaximumNewTokens = maximumNewTokens, EndOfSequence = endOfSequence };
+        return Generate([prompt], options, null, cancellationToken)[0];
+    }
+
+    /// <summary>Continues prompts, in batches of similar length.</summary>
+    /// <param name="prompts">Token ids of each prompt; at least one.</param>
+    /// <param name="options">Limits; null takes the defaults.</param>
+    /// <param name="progress">Told the number of prompts that were completed since the last call.</param>
+    /// <param name="cancellationToken">Ends the generation between tokens.</param>
+    /// <returns>The new tokens of each prompt, in the prompts' order.</returns>
+    /// <exception cref="Core.Errors.ShadException">A prompt is empty, has an id outside the vocabulary, or does not fit the context
+    /// together with the new tokens; or an option is out of range.</exception>
+    public IReadOnlyList<int[]> Generate(
+        IReadOnlyList<IReadOnlyList<int>> prompts, GenerationOptions? options = null, Action<int>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(prompts);
+        options ??= new GenerationOptions();
+        options.Validate();
+        foreach (var prompt in prompts) Check(prompt, options.MaximumNewTokens);
+        var generated = new int[prompts.Count][];
+        if (options.MaximumNewTokens == 0)
+        {
+            Array.Fill(generated, []);
+            return generated;
+        }
+
+        // Longest first: what memory cannot hold shows at once.
+        int[] order = [.. Enumerable.Range(0, prompts.Count).OrderByDescending(i => prompts[i].Count)];
+        for (int start = 0; start < order.Length;)
+        {
+            int capacity = prompts[order[start]].Count + options.MaximumNewTokens;
+            int size = Math.Min(order.Length - start, Math.Clamp(options.TokensPerBatch / capacity, 1, options.BatchSize));
+            GenerateBatch(prompts, order.AsSpan(start, size), capacity, options, generated, progress, cancellationToken);
+            start += size;
+        }
+
+        return generated;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _session.Dispose();
+
+    private void Check(IReadOnlyList<int> prompt, int maximumNewTokens)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
         if (prompt.Count == 0) throw OnnxErrors.EmptyPrompt();
         for (int i = 0; i < prompt.Count; i++)
         {
@@ -57,36 +109,73 @@ public sealed class GreedyGenerator : IDisposable
                 throw OnnxErrors.PromptIdOutsideVocabulary(i, prompt[i], _config.VocabularySize);
         }
 
-        int capacity = prompt.Count + maximumNewTokens;
-        if (capacity > _config.ContextLength)
+        if ((long)prompt.Count + maximumNewTokens > _config.ContextLength)
             throw OnnxErrors.PromptTooLong(prompt.Count, maximumNewTokens, _config.ContextLength);
-
-        endOfSequence ??= _config.EndOfSequenceIds;
-        var generated = new List<int>();
-        using var cache = new KeyValueCache(_config, capacity);
-        using var run = new RunOptions();
-        long[] step = [.. prompt.Select(static id => (long)id)];
-        for (int known = prompt.Count; generated.Count < maximumNewTokens; known++)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            int token = Next(step, known, cache, run);
-            generated.Add(token);
-            if (endOfSequence.Contains(token)) break;
-            step = [token];
-        }
-
-        return [.. generated];
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _session.Dispose();
-
-    /// <summary>Runs the tokens that are new to the cache and takes the best token after them.</summary>
-    private int Next(long[] step, int known, KeyValueCache cache, RunOptions run)
+    /// <summary>Continues the prompts of one batch, the longest first.</summary>
+    private void GenerateBatch(
+        IReadOnlyList<IReadOnlyList<int>> prompts, ReadOnlySpan<int> batch, int capacity, GenerationOptions options, int[][] generated,
+        Action<int>? progress, CancellationToken cancellationToken)
     {
-        float[] logits = new float[_config.VocabularySize];
-        using var logitsValue = OrtValue.CreateTensorValueFromMemory(logits, [1, 1, _config.VocabularySize]);
-        cache.Run(_session, run, step, known, logitsValue);
-        return System.Numerics.Tensors.TensorPrimitives.IndexOfMax(logits);
+        var ends = options.EndOfSequence ?? _config.EndOfSequenceIds;
+        var active = new List<Sequence>();
+        int width = prompts[batch[0]].Count;
+        long[] step = new long[batch.Length * width];
+        for (int i = 0; i < batch.Length; i++)
+        {
+            var prompt = prompts[batch[i]];
+            for (int k = 0; k < prompt.Count; k++) step[i * width + k] = prompt[k];
+            active.Add(new Sequence(batch[i], prompt.Count));
+        }
+
+        using var cache = new KeyValueCache(_config, batch.Length, capacity);
+        using var run = new RunOptions();
+        float[] logits = new float[(long)batch.Length * _config.VocabularySize];
+        while (true)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            int[] known = [.. active.Select(static sequence => sequence.Known)];
+            using (var logitsValue = OrtValue.CreateTensorValueFromMemory(
+                OrtMemoryInfo.DefaultInstance, logits.AsMemory(0, active.Count * _config.VocabularySize), [active.Count, 1, _config.VocabularySize]))
+            {
+                cache.Run(_session, run, step, known, logitsValue);
+            }
+
+            for (int i = 0; i < active.Count; i++)
+            {
+                active[i].Tokens.Add(TensorPrimitives.IndexOfMax<float>(logits.AsSpan(i * _config.VocabularySize, _config.VocabularySize)));
+                active[i].Known++;
+            }
+
+            // From the last to the first, so that the sequence that moves into a gap has been looked at.
+            int before = active.Count;
+            for (int i = active.Count - 1; i >= 0; i--)
+            {
+                var sequence = active[i];
+                if (sequence.Tokens.Count < options.MaximumNewTokens && !ends.Contains(sequence.Tokens[^1])) continue;
+                generated[sequence.Prompt] = [.. sequence.Tokens];
+                cache.Remove(i);
+                active[i] = active[^1];
+                active.RemoveAt(active.Count - 1);
+            }
+
+            if (active.Count < before) progress?.Invoke(before - active.Count);
+            if (active.Count == 0) return;
+            step = [.. active.Select(static sequence => (long)sequence.Tokens[^1])];
+        }
+    }
+
+    /// <summary>A sequence of a batch.</summary>
+    /// <param name="prompt">Index of its prompt.</param>
+    /// <param name="known">Tokens of the prompt.</param>
+    private sealed class Sequence(int prompt, int known)
+    {
+        public int Prompt { get; } = prompt;
+
+        /// <summary>Tokens of the sequence, those that the model is given next included.</summary>
+        public int Known { get; set; } = known;
+
+        public List<int> Tokens { get; } = [];
     }
 }

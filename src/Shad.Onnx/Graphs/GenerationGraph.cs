@@ -30,8 +30,8 @@ internal static class GenerationGraph
     /// <summary>Builds the graph.</summary>
     /// <param name="model">The model: a trunk of one.</param>
     /// <param name="weightsOf">Its tensors in a graph.</param>
-    /// <param name="lastPositionOnly">Logits of each sequence's last position only, <c>[B,1,V]</c>. onnxruntime-genai
-    /// allocates <c>[B,S,V]</c> and takes nothing else.</param>
+    /// <param name="lastPositionOnly">Logits of each sequence's last token only, <c>[B,1,V]</c>, where prompts are padded on the right.
+    /// onnxruntime-genai allocates <c>[B,S,V]</c> and takes nothing else.</param>
     public static ModelProto Build(
         SharedTrunk model, Func<GraphBuilder, int, DecoderWeights> weightsOf, bool lastPositionOnly = false)
     {
@@ -57,7 +57,7 @@ internal static class GenerationGraph
         // Constant length: the tables are folded when the model is loaded and cost nothing per token.
         var rotary = RotaryCache.Add(graph, config, graph.Scalar((long)config.ContextLength), weights.ComputeType);
 
-        string? rows = lastPositionOnly ? LastRows(graph, ids) : null;
+        string? rows = lastPositionOnly ? LastRows(graph, ids, valid) : null;
         var layout = new PaddedLayout(
             graph, config, DecoderBody.PathOf(0), ids, lastPositions, totalLength, rotary, rows, CacheOf);
         string hidden = new DecoderBody(graph, model, [0], _ => weights, layout).Add()[0];
@@ -79,13 +79,16 @@ internal static class GenerationGraph
         return graph.ToModel("Next-token logits with a key and value cache, for onnxruntime-genai.");
     }
 
-    // Flat position of the last column of each of B sequences: S − 1, 2S − 1, …
-    private static string LastRows(GraphBuilder graph, string ids)
+    // Flat position b·S + min(S, valid tokens of b) − 1 of the last token of each of B sequences: a prompt ends before its padding, and
+    // behind cached tokens there is none.
+    private static string LastRows(GraphBuilder graph, string ids, string valid)
     {
         string shape = graph.Node("Shape", "last_rows/shape", [ids]);
         string sequence = graph.Node("Gather", "last_rows/sequence", [shape, graph.Scalar(1L)], ("axis", 0));
         string total = graph.Node("Size", "last_rows/total", [ids]);
-        string first = graph.Node("Sub", "last_rows/first", [sequence, graph.Scalar(1L)]);
-        return graph.Node("Range", "last_rows", [first, total, sequence]);
+        string first = graph.Node("Range", "last_rows/first", [graph.Scalar(0L), total, sequence]);
+        string count = graph.Node("Min", "last_rows/count", [valid, sequence]);
+        string end = graph.Node("Add", "last_rows/end", [first, count]);
+        return graph.Node("Sub", "last_rows", [end, graph.Scalar(1L)]);
     }
 }

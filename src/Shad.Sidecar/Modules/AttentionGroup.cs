@@ -22,6 +22,9 @@ internal sealed class AttentionGroup
     /// <summary>Tokens of the group, without padding.</summary>
     public int TokenCount { get; }
 
+    /// <summary>Samples of the group.</summary>
+    public int SampleCount => _lengths.Length;
+
     /// <summary>Length of its longest sample, <c>S</c>.</summary>
     public int MaximumLength { get; }
 

@@ -1,4 +1,5 @@
 using Shad.Core.Tuning;
+using Shad.Core.Weighting;
 
 namespace Shad.Sidecar.Objectives;
 
@@ -12,7 +13,10 @@ public static class TuneObjectives
         return job.Objective switch
         {
             TuneObjective.Sft => new SftObjective(),
-            TuneObjective.Rft => new RftObjective(job.Temperature),
+            TuneObjective.Rft => new RftObjective(new RftWeighting
+            {
+                Temperature = job.Temperature, BySize = job.WeightBySize, BoilerplateFloor = job.BoilerplateFloor,
+            }),
             TuneObjective.Weighted => new WeightedObjective(),
             TuneObjective.Mask => new MaskObjective(),
             _ => throw SidecarErrors.JobValue("objective", job.Objective, "sft, rft, weighted or mask"),
