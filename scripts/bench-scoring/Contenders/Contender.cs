@@ -94,6 +94,9 @@ internal sealed record Contender(
             [
                 "--model", BenchModels.Gguf(places.Work, shape, dtype), "--corpus", corpus, "--out", output,
                 "--mode", losses ? "losses" : "prefill", "--context", $"{BenchShape.ContextLength}",
+
+                // A cache of F16, its default, and its flash attention each cost float32 weights two thousandths of a nat.
+                "--cache", dtype == TensorDtype.Float32 ? "F32" : "F16",
             ]))
     {
         HasLosses = losses,

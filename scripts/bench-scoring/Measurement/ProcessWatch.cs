@@ -20,15 +20,17 @@ internal static class ProcessWatch
     /// <param name="arguments">Its arguments.</param>
     /// <param name="environment">Variables it gets beside ours.</param>
     /// <param name="watch">Told its process id and time since its start, about every 25 ms.</param>
+    /// <param name="follow">Told each line of its standard error.</param>
     public static async Task<Outcome> RunAsync(
-        string file, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string>? environment = null, Action<int, TimeSpan>? watch = null)
+        string file, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string>? environment = null,
+        Action<int, TimeSpan>? watch = null, Action<string>? follow = null)
     {
         var start = new ProcessStartInfo(file, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         using var process = Process.Start(start) ?? throw new InvalidOperationException($"{file} did not start.");
         var clock = Stopwatch.StartNew();
         var output = process.StandardOutput.ReadToEndAsync();
-        var error = process.StandardError.ReadToEndAsync();
+        var error = FollowAsync(process.StandardError, follow);
         var ended = process.WaitForExitAsync();
         long peak = 0, anonymous = 0;
         while (await Task.WhenAny(ended, Task.Delay(Interval)).ConfigureAwait(false) != ended)
@@ -43,6 +45,18 @@ internal static class ProcessWatch
         string errors = await error.ConfigureAwait(false);
         return new Outcome(
             process.ExitCode, await output.ConfigureAwait(false), errors.Length > 2000 ? errors[^2000..] : errors, peak, anonymous);
+    }
+
+    private static async Task<string> FollowAsync(StreamReader reader, Action<string>? follow)
+    {
+        var lines = new System.Text.StringBuilder();
+        while (await reader.ReadLineAsync().ConfigureAwait(false) is { } line)
+        {
+            lines.AppendLine(line);
+            follow?.Invoke(line);
+        }
+
+        return lines.ToString();
     }
 
     /// <summary>VmHWM, RssAnon and VmRSS of a process, in bytes; null where it has ended.</summary>

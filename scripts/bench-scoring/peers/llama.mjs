@@ -2,7 +2,7 @@
 // given token, the largest logit and the sum of exponentials); "prefill" only evaluates the tokens, which gives no losses, and shows what
 // llama.cpp itself does.
 //
-//   node llama.mjs --packages FOLDER --model FILE.gguf --corpus FILE --out FILE --mode losses|prefill --context N
+//   node llama.mjs --packages FOLDER --model FILE.gguf --corpus FILE --out FILE --mode losses|prefill --cache F32|F16 --context N
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -10,7 +10,7 @@ import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { options, readCorpus, tell, warmup, writeLosses } from './corpus.mjs';
 
-const { packages, model: file, corpus, out, mode, context: contextSize } = options();
+const { packages, model: file, corpus, out, mode, cache, context: contextSize } = options();
 const require = createRequire(path.join(path.resolve(packages), 'package.json'));
 const { getLlama, LlamaLogLevel } = await import(pathToFileURL(path.join(path.resolve(packages), 'node_modules/node-llama-cpp/dist/index.js')));
 const version = JSON.parse(fs.readFileSync(path.join(packages, 'node_modules/node-llama-cpp/package.json'))).version;
@@ -21,6 +21,7 @@ const llama = await getLlama({ gpu: false, build: 'never', logLevel: LlamaLogLev
 const model = await llama.loadModel({ modelPath: path.resolve(file), gpuLayers: 0 });
 const context = await model.createContext({
   contextSize: Number(contextSize), batchSize: Math.min(Number(contextSize), 512), threads: { ideal: os.cpus().length, min: os.cpus().length },
+  experimentalKvCacheKeyType: cache, experimentalKvCacheValueType: cache, flashAttention: cache === 'F16',
 });
 const sequence = context.getSequence();
 const loadSeconds = (performance.now() - start) / 1000;
