@@ -40,7 +40,7 @@ switch (args[0])
         return await StreamMode.RunAsync(places, options.Number("rows", 1_000_000), options.Number("settled", 50_000), options.Text("engine", "unknown")).ConfigureAwait(false);
 
     case "peak":
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{PeakProduct.Measure(options.Number("seconds", 3)):0.0} GFLOP/s"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{PeakProduct.Measure(options.Number("seconds", 3), options.Number("threads", Environment.ProcessorCount)):0.0} GFLOP/s"));
         return 0;
 
     // What follows runs in processes of its own.
