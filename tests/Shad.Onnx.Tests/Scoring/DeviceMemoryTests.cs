@@ -62,7 +62,7 @@ internal sealed class DeviceMemoryTests
         Assert.That(Plan((long)(0.6 * Gibibyte), 2).TokensPerBatch, Is.EqualTo(2 * Plan((long)(0.6 * Gibibyte), 4).TokensPerBatch).Within(1));
 
         MemoryPlan Plan(long free, int valueSize = 2) => MemoryPlan.Of(
-            DeviceMemory.Bound(new ScoringOptions { TokensPerBatchOnCuda = 200_000 }, trunk, Cuda, DataType.Float16, _ => free), trunk, valueSize);
+            DeviceMemory.Bound(new ScoringOptions { TokensPerBatchOnCuda = 200_000 }, trunk, Cuda, DataType.Float16, _ => free), trunk, isPacked: false, valueSize);
     }
 
     [Test]

@@ -132,6 +132,6 @@ internal sealed class PrecisionTests
         var trunk = SharedTrunk.Of(model);
         var files = WeightFiles.Resolve(model);
         return ModelProto.Parser.ParseFrom(
-            ScoringGraph.Build(trunk, (builder, index) => new DecoderWeights(builder, trunk, index, files.PlaceOf, type)).ToByteArray());
+            ScoringGraph.BuildPadded(trunk, (builder, index) => new DecoderWeights(builder, trunk, index, files.PlaceOf, type)).ToByteArray());
     }
 }

@@ -81,7 +81,7 @@ internal sealed class ScoringExactnessTests
         using var model = TestModels.Create(folder, TestModels.Kinds["qwen3"]);
         var trunk = SharedTrunk.Of(model);
         using var session = new BatchScorer(
-            DecoderSession.Load(trunk, new(), (weightsOf, _) => ScoringGraph.BuildPacked(trunk, weightsOf), out _),
+            new GraphRun(DecoderSession.Load(trunk, new(), (weightsOf, _) => ScoringGraph.BuildPacked(trunk, weightsOf), out _), bind: false),
             new PackedBatches(layerRows, headRows, sharePrefixes: true), [model.Path]);
         var sample = TestSamples.Random(new SeededRandom(7), "sample", 46, model.Config.VocabularySize);
         float[][] losses = [[.. Enumerable.Repeat(float.NaN, sample.Length)]];
