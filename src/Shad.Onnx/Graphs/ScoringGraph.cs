@@ -1,4 +1,5 @@
 using Shad.Models.Configuration;
+using Shad.Onnx.Kernels;
 using Shad.Onnx.Protobuf;
 using static Shad.Onnx.Protobuf.TensorProto.Types;
 
@@ -89,24 +90,17 @@ internal static class ScoringGraph
         var targetBlocks = RowBlocks.Of(graph, "target_rows", targetRows);
         var rows = new PackedLayout.Rows(flatIds, positions, segments, blocks, flatRows, targetPositions, targetSegments, targetBlocks);
         var hidden = AddBodies(graph, trunk, weights, length, (config, _, rotary) => new PackedLayout(graph, config, rows, rotary));
-        foreach (var (head, models) in ModelsByHead(trunk, weights))
+        var known = new HashSet<string>(StringComparer.Ordinal);
+        string flatTargets = graph.Node("Reshape", "target_ids/flat", [targets, graph.Constant(-1L)]);
+        string shape = graph.Node("Shape", "target_ids/shape", [targets]);
+        foreach (int model in Enumerable.Range(0, trunk.ModelCount))
         {
-            // Models with the same head take their product together, so that the runtime keeps one packed copy of the head: their
-            // blocks of hidden states one behind the other.
-            string path = DecoderBody.PathOf(models[0]) + "head";
-            string[] states = [.. models.Select(model => hidden[model]).Distinct()];
-            string[] stateBlocks = [.. states.Select((state, i) => targetBlocks.Cut($"{path}/hidden/{i}/blocks", state))];
-            string all = states.Length == 1 ? stateBlocks[0] : graph.Node("Concat", $"{path}/hidden", stateBlocks, ("axis", 0));
-            string allTargets = states.Length == 1
-                ? targets
-                : graph.Node("Tile", $"{path}/target_ids", [targets, graph.Constant(states.Length, 1L)]);
-            var block = graph.Subgraph($"{path}/block");
-            string blockHidden = block.Input(
-                $"{path}/block/hidden", weights[models[0]].ComputeType, "Q", trunk.ConfigOf(models[0]).HiddenSize);
-            string blockTargets = block.Input($"{path}/block/target_ids", DataType.Int64, "Q");
-            AddBlockLoss(block, path, blockHidden, blockTargets, head);
-            string losses = graph.Node("Scan", path, [all, allTargets], ("num_scan_inputs", 2), ("body", block.ToGraph()));
-            AddOutputs(graph, path, models, states, hidden, losses, targets, "P", "Q");
+            // Models that are the same share their states, and the losses too.
+            string head = weights[model].Get(DecoderBody.HeadTensor(trunk.ConfigOf(model)), DataType.Float);
+            string losses = $"{hidden[model]}/{head}/losses";
+            if (known.Add(losses)) graph.OwnNode(TokenLoss.Name, losses, [hidden[model], head, flatTargets]);
+            graph.Node("Reshape", LossOf(model), [losses, shape]);
+            graph.Output(LossOf(model), DataType.Float, "P", "Q");
         }
 
         return graph.ToModel("Per-token losses (nats) of the targets of packed sequences.");

@@ -18,15 +18,38 @@ internal static unsafe class CustomOperators
     /// <summary>The operators' domain in a graph.</summary>
     public const string Domain = "shad";
 
+    private static readonly OwnOperator[] Operators = [PackedAttention.Operator, TokenLoss.Operator];
+
     private static readonly Lazy<nint> NativeDomain = new(Create);
 
     /// <summary>Lets the sessions of these options compute the operators.</summary>
     public static void AddTo(SessionOptions options) => OrtApi.AddDomain(options, NativeDomain.Value);
 
+    /// <summary>What ONNX Runtime passes back to each function, and behind it what is ours.</summary>
+    private struct Entry
+    {
+        public OrtCustomOp Operation;
+        public int Number;
+        public nint Name;
+    }
+
     private static nint Create()
     {
-        nint domain = OrtApi.CreateDomain(Text("shad"u8));
-        var operation = (OrtCustomOp*)NativeMemory.AllocZeroed((nuint)sizeof(OrtCustomOp));
+        nint domain = OrtApi.CreateDomain((byte*)Marshal.StringToCoTaskMemUTF8(Domain));
+        for (int number = 0; number < Operators.Length; number++)
+        {
+            var entry = (Entry*)NativeMemory.AllocZeroed((nuint)sizeof(Entry));
+            entry->Number = number;
+            entry->Name = Marshal.StringToCoTaskMemUTF8(Operators[number].Name);
+            Fill(&entry->Operation);
+            OrtApi.AddToDomain(domain, &entry->Operation);
+        }
+
+        return domain;
+    }
+
+    private static void Fill(OrtCustomOp* operation)
+    {
         operation->Version = OrtApi.Version;
         operation->GetName = &GetName;
         operation->GetExecutionProviderType = &GetExecutionProviderType;
@@ -46,25 +69,25 @@ internal static unsafe class CustomOperators
         operation->KernelDestroy = &Destroy;
         operation->GetStartVersion = &One;
         operation->GetEndVersion = &LastVersion;
-        OrtApi.AddToDomain(domain, operation);
-        return domain;
     }
 
     // Literals of UTF-8 lie in the assembly's image, where they end with a zero and never move.
     private static byte* Text(ReadOnlySpan<byte> literal) =>
         (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(literal));
 
+    private static OwnOperator Of(OrtCustomOp* operation) => Operators[((Entry*)operation)->Number];
+
     [UnmanagedCallersOnly]
-    private static byte* GetName(OrtCustomOp* operation) => Text("PackedAttention"u8);
+    private static byte* GetName(OrtCustomOp* operation) => (byte*)((Entry*)operation)->Name;
 
     [UnmanagedCallersOnly]
     private static byte* GetExecutionProviderType(OrtCustomOp* operation) => Text("CPUExecutionProvider"u8);
 
     [UnmanagedCallersOnly]
-    private static int GetInputType(OrtCustomOp* operation, nuint index) => PackedAttention.InputTypes[(int)index];
+    private static int GetInputType(OrtCustomOp* operation, nuint index) => Of(operation).InputTypes[(int)index];
 
     [UnmanagedCallersOnly]
-    private static nuint GetInputTypeCount(OrtCustomOp* operation) => (nuint)PackedAttention.InputTypes.Length;
+    private static nuint GetInputTypeCount(OrtCustomOp* operation) => (nuint)Of(operation).InputTypes.Length;
 
     [UnmanagedCallersOnly]
     private static int GetOutputType(OrtCustomOp* operation, nuint index) => OrtApi.Float32;
@@ -87,7 +110,7 @@ internal static unsafe class CustomOperators
     {
         try
         {
-            *kernel = GCHandle.ToIntPtr(GCHandle.Alloc(PackedAttention.Create(info)));
+            *kernel = GCHandle.ToIntPtr(GCHandle.Alloc(Of(operation).Create(info)));
             return 0;
         }
         catch (Exception error)
@@ -101,7 +124,7 @@ internal static unsafe class CustomOperators
     {
         try
         {
-            ((PackedAttention)GCHandle.FromIntPtr(kernel).Target!).Compute(context);
+            ((IKernel)GCHandle.FromIntPtr(kernel).Target!).Compute(context);
             return 0;
         }
         catch (Exception error)
@@ -116,7 +139,7 @@ internal static unsafe class CustomOperators
         // Null where the kernel could not be created.
         if (kernel == 0) return;
         var handle = GCHandle.FromIntPtr(kernel);
-        ((PackedAttention)handle.Target!).Dispose();
+        ((IKernel)handle.Target!).Dispose();
         handle.Free();
     }
 }

@@ -56,7 +56,7 @@ namespace Shad.Onnx.Kernels;
 /// <see cref="PackedMemory"/> holds, at least of one, and a block of each thread (<see cref="AttentionBlock{TSimd,TVector}"/>).
 /// </para>
 /// </remarks>
-internal abstract unsafe class PackedAttention : IDisposable
+internal abstract unsafe class PackedAttention : IKernel
 {
     /// <summary>Name of the operator in <see cref="CustomOperators.Domain"/>.</summary>
     public const string Name = "PackedAttention";
@@ -64,21 +64,19 @@ internal abstract unsafe class PackedAttention : IDisposable
     /// <summary>Bytes that packed keys and values take, where one head does not take more.</summary>
     public const long PackedMemory = 64L << 20;
 
-    private static readonly Lock Counting = new();
-    private static int _kernels;
-
     private protected PackedAttention(int heads, int keyValueHeads, float scale, int window)
     {
         Heads = heads;
         KeyValueHeads = keyValueHeads;
         Scale = scale;
         Window = window;
-        lock (Counting) _kernels++;
+        PackedPool.Join();
+        BlockPool.Join();
     }
 
-    /// <summary>Types of the inputs, as ONNX Runtime numbers them.</summary>
-    public static ReadOnlySpan<int> InputTypes =>
-        [OrtApi.Float32, OrtApi.Float32, OrtApi.Float32, OrtApi.Float32, OrtApi.Float32, OrtApi.Int64, OrtApi.Int64];
+    /// <summary>The operator.</summary>
+    public static OwnOperator Operator { get; } = new(
+        Name, [OrtApi.Float32, OrtApi.Float32, OrtApi.Float32, OrtApi.Float32, OrtApi.Float32, OrtApi.Int64, OrtApi.Int64], Create);
 
     // All kernels of the process share them: layers are computed one after another.
     private protected static ScratchPool PackedPool { get; } = new();
@@ -105,32 +103,22 @@ internal abstract unsafe class PackedAttention : IDisposable
         long window = OrtApi.Int64Attribute(info, "window");
         if (window is 0 or < -1) throw new ArgumentException($"{Name}: window is {window}; expected at least 1, or -1 for none");
         int reach = window < 0 ? int.MaxValue : (int)Math.Min(window, int.MaxValue);
-        int bits = OrtApi.FindInt64Attribute(info, "vector_bits") is { } asked
-            ? (int)asked
-            : Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128;
-        return bits switch
+        return SimdWidth.Of(info, Name) switch
         {
             512 => new PackedAttention<Simd512, Vector512<float>>((int)heads, (int)keyValueHeads, scale, reach),
             256 => new PackedAttention<Simd256, Vector256<float>>((int)heads, (int)keyValueHeads, scale, reach),
-            128 => new PackedAttention<Simd128, Vector128<float>>((int)heads, (int)keyValueHeads, scale, reach),
-            _ => throw new ArgumentException($"{Name}: vector_bits is {bits}; expected 128, 256 or 512"),
+            _ => new PackedAttention<Simd128, Vector128<float>>((int)heads, (int)keyValueHeads, scale, reach),
         };
     }
 
-    /// <summary>Computes a node.</summary>
-    /// <param name="context">ONNX Runtime's access to the inputs, the output and the threads.</param>
-    /// <exception cref="ArgumentException">The shapes or the tables contradict each other.</exception>
+    /// <inheritdoc/>
     public abstract void Compute(nint context);
 
-    /// <summary>Frees what kernels share with the last of them.</summary>
+    /// <inheritdoc/>
     public void Dispose()
     {
-        lock (Counting)
-        {
-            if (--_kernels > 0) return;
-            PackedPool.Clear();
-            BlockPool.Clear();
-        }
+        PackedPool.Leave();
+        BlockPool.Leave();
     }
 }
 

@@ -4,12 +4,13 @@ namespace Shad.Onnx.Kernels;
 
 /// <summary>
 /// Native memory that kernels work in, lent and taken back, so that no layer of no batch asks the system for it. A pool holds
-/// as many buffers as were ever lent at one time; <see cref="Clear"/> frees them.
+/// as many buffers as were ever lent at one time, until the last that uses it leaves.
 /// </summary>
 internal sealed unsafe class ScratchPool
 {
     private readonly Lock _lock = new();
     private readonly Stack<Buffer> _free = new();
+    private int _users;
 
     /// <summary>Lends a buffer; its content is arbitrary.</summary>
     public Buffer Rent(long floats)
@@ -35,11 +36,18 @@ internal sealed unsafe class ScratchPool
         lock (_lock) _free.Push(buffer);
     }
 
-    /// <summary>Frees what is not lent.</summary>
-    public void Clear()
+    /// <summary>Counts one more that uses the pool.</summary>
+    public void Join()
+    {
+        lock (_lock) _users++;
+    }
+
+    /// <summary>Counts one less; the last one frees what is not lent.</summary>
+    public void Leave()
     {
         lock (_lock)
         {
+            if (--_users > 0) return;
             while (_free.TryPop(out var buffer)) buffer.Free();
         }
     }

@@ -7,7 +7,7 @@ namespace Shad.Onnx.Scoring;
 /// <summary>How large the pieces of a forward pass may be.</summary>
 /// <param name="TokensPerBatch">Most tokens of a batch, padding included.</param>
 /// <param name="LayerRows">Most rows that a layer of packed rows takes at a time between one attention and the next.</param>
-/// <param name="HeadRows">Most rows the LM head takes at a time.</param>
+/// <param name="HeadRows">Most rows the LM head of a padded batch takes at a time.</param>
 internal readonly record struct MemoryPlan(int TokensPerBatch, int LayerRows, int HeadRows)
 {
     /// <summary>Memory of a pass where nothing else is asked for, in bytes.</summary>
@@ -26,8 +26,8 @@ internal readonly record struct MemoryPlan(int TokensPerBatch, int LayerRows, in
         int vocabulary = trunk.Models.Max(static model => model.Config.VocabularySize);
         long memory = options.Memory ?? DefaultMemory;
 
-        // A quarter for the block of logits, the rest for the layers: they are not at work at the same time, but the runtime's
-        // arena keeps the pieces of both. It also leaves gaps between pieces, about a third of what is in use.
+        // A quarter for the head, the rest for the layers: they are not at work at the same time, but the runtime's arena keeps the
+        // pieces of both. It also leaves gaps between pieces, about a third of what is in use.
         long layers = memory / 4 * 3 * 3 / 4;
 
         // On a device small blocks would read the head's weights more often than they multiply with them.

@@ -9,9 +9,8 @@ namespace Shad.Onnx.Scoring;
 /// Batches of samples one behind the other, without padding, where samples that begin with the same tokens have those once.
 /// </summary>
 /// <param name="blockRows">Most rows that a layer takes at a time.</param>
-/// <param name="blockTargets">Most targets that the LM head takes at a time.</param>
 /// <param name="sharePrefixes">True to have tokens that samples begin with once.</param>
-internal sealed class PackedBatches(int blockRows, int blockTargets, bool sharePrefixes) : IBatchLayout
+internal sealed class PackedBatches(int blockRows, bool sharePrefixes) : IBatchLayout
 {
     private static readonly string[] Inputs =
     [
@@ -127,7 +126,7 @@ internal sealed class PackedBatches(int blockRows, int blockTargets, bool shareP
         }
 
         Append(new int[blocks.Size - row], 0, 0);
-        var targetBlocks = Blocks(targetIds.Count, blockTargets);
+        var targetBlocks = Blocks(targetIds.Count, blockRows);
         while (targetIds.Count < targetBlocks.Size)
         {
             targetSegments.AddRange([targetIds.Count, 1, 0, 0, 0, 1]);

@@ -37,7 +37,7 @@ public sealed class ScoringSession : IDisposable
         ModelCount = trunk.ModelCount;
         _window = options.Window;
         _tokensPerBatch = plan.TokensPerBatch;
-        IBatchLayout layout = isPacked ? new PackedBatches(plan.LayerRows, plan.HeadRows, options.SharePrefixes) : new PaddedBatches();
+        IBatchLayout layout = isPacked ? new PackedBatches(plan.LayerRows, options.SharePrefixes) : new PaddedBatches();
         var graph = new GraphRun(session, options.BindValues ?? Device != ComputeDevice.Cpu);
         _scorer = new BatchScorer(graph, layout, [.. trunk.Models.Select(static model => model.Path)]);
         _contextLength = trunk.Models.Min(static model => model.Config.ContextLength);

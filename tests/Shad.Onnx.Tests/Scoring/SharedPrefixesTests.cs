@@ -79,7 +79,7 @@ internal sealed class SharedPrefixesTests
     public void Batches_keep_to_their_tokens_and_hold_every_sample_with_a_target_once() =>
         Gen.Select(GenSamples, Gen.Int[1, 400], Gen.Bool).Sample(static (samples, tokens, share) =>
         {
-            var layout = new PackedBatches(blockRows: 16, blockTargets: 5, share);
+            var layout = new PackedBatches(blockRows: 16, share);
             var batches = layout.Cut(samples, () => tokens).ToList();
             Assert.That(
                 batches.SelectMany(static batch => batch).Select(static placement => placement.Sample).Order(),
