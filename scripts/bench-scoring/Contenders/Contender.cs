@@ -77,8 +77,7 @@ internal sealed record Contender(
             string[] models = [BenchModels.Base(places.Work, shape), .. Enumerable.Range(1, probes).Select(number => BenchModels.Probe(places.Work, shape, number))];
             List<string> arguments = ["score-ours", "--models", string.Join(',', models), "--corpus", corpus, "--out", output];
 
-            // An engine that cannot reuse is one without reuse.
-            if (reuse is { } on && (on || OursContender.CanReuse)) arguments.AddRange(["--reuse", on ? "on" : "off"]);
+            if (reuse is { } on) arguments.AddRange(["--reuse", on ? "on" : "off"]);
             return ContenderRun.OfOwnAsync(arguments);
         })
     {

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Reflection;
 using BenchScoring.Corpora;
 using Shad.Core.Samples;
 using Shad.Models;
@@ -10,21 +9,12 @@ namespace BenchScoring.Contenders;
 /// <summary>Our own scoring, as <c>shad score</c> does it: one model, or a base model and probes in one pass.</summary>
 internal static class OursContender
 {
-    /// <summary>
-    /// The switch of <see cref="ScoringOptions"/> that turns the reuse of shared beginnings off. Internal, since users have no reason
-    /// to; where this engine has none, there is nothing to reuse and <paramref name="reuse"/> must be null.
-    /// </summary>
-    private const string ReuseSwitch = "PrefixReuse";
-
-    /// <summary>True where this engine can reuse shared beginnings.</summary>
-    public static bool CanReuse => SwitchOf() is not null;
-
     public static async Task<ContenderResult> RunAsync(string[] models, string corpus, string output, long? memory, bool? reuse)
     {
         var samples = await BenchCorpora.ReadAsync(corpus).ConfigureAwait(false);
         var clock = Stopwatch.StartNew();
         var folders = Array.ConvertAll(models, ModelFolder.Open);
-        using var session = ScoringSession.Open(folders, OptionsOf(memory, reuse));
+        using var session = ScoringSession.Open(folders, new ScoringOptions { Memory = memory, SharePrefixes = reuse ?? true });
         foreach (var folder in folders) folder.Dispose();
         double load = clock.Elapsed.TotalSeconds;
         session.ScoreAll(Warmup.Sample);
@@ -38,24 +28,9 @@ internal static class OursContender
         LossFile.Write(output, samples, losses);
         return new ContenderResult(seconds, load)
         {
-            Notes = $"{session.SharedLayers} layers shared, {progress.Value.Padding:P1} padding",
+            Notes = $"{session.SharedLayers} layers shared, {progress.Value.Shared:P1} in shared prefixes",
         };
     }
-
-    private static ScoringOptions OptionsOf(long? memory, bool? reuse)
-    {
-        var options = new ScoringOptions { Memory = memory };
-        if (reuse is { } on)
-        {
-            var property = SwitchOf() ?? throw new NotSupportedException($"ScoringOptions has no {ReuseSwitch}.");
-            property.SetValue(options, on);
-        }
-
-        return options;
-    }
-
-    private static PropertyInfo? SwitchOf() =>
-        typeof(ScoringOptions).GetProperty(ReuseSwitch, BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic);
 
     private sealed class LastProgress : IProgress<ScoringProgress>
     {

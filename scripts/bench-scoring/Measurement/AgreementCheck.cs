@@ -42,7 +42,6 @@ internal static class AgreementCheck
         {
             if (contender.Corpus == BenchCorpora.SharedPrefix)
             {
-                if (!OursContender.CanReuse) continue;
                 float[] without = await LossesAsync(Contender.Of("ours-no-reuse"), BenchCorpora.SharedPrefix).ConfigureAwait(false);
                 float[] with = await LossesAsync(contender, BenchCorpora.SharedPrefix).ConfigureAwait(false);
                 Tell(contender.Id, Compare(with, without, contender.Tolerance, "ours-no-reuse"));

@@ -17,8 +17,7 @@ internal static class TimedRounds
         var timed = new List<Contender>();
         foreach (var contender in contenders)
         {
-            if (contender.Id == "ours-reuse" && !OursContender.CanReuse) Console.WriteLine($"{contender.Id}: this engine has no reuse to turn on");
-            else if (!known.TryGetValue(contender.CheckedBy ?? contender.Id, out var agreement)) Console.WriteLine($"{contender.Id}: not checked; run 'check' first");
+            if (!known.TryGetValue(contender.CheckedBy ?? contender.Id, out var agreement)) Console.WriteLine($"{contender.Id}: not checked; run 'check' first");
             else if (!agreement.Agrees) Console.WriteLine($"{contender.Id}: does not agree in loss; not timed");
             else timed.Add(contender);
         }

@@ -13,7 +13,7 @@ internal static class ProbeCommand
 {
     public static Command Create(CommandTerminal terminal)
     {
-        var defaults = new ProbeRecipe { LastLayers = TunedLayers.Quarter };
+        var defaults = new ProbeRecipe();
         Option<string> model = CommonOptions.Model();
         Option<string> output = CommonOptions.Output("Folder to write to; the models are probe/model and control/model in it.", "DIR");
         Option<ulong?> seed = CommonOptions.Seed();

@@ -58,7 +58,7 @@ internal static class ScoreCommand
             {
                 long started = Stopwatch.GetTimestamp();
                 var report = new CorpusReport();
-                long samples = 0, tokens = 0;
+                long samples = 0, tokens = 0, targets = 0;
                 using ModelFolder folder = ModelFolder.Open(modelFolder);
                 using CorpusScorer scorer = CorpusScorer.Open(
                     recipe, modelFolder, probeFolders.ElementAtOrDefault(0), probeFolders.ElementAtOrDefault(1));
@@ -71,6 +71,9 @@ internal static class ScoreCommand
                     writer.Write(row);
                     samples++;
                     tokens += row.InputIds.Length;
+
+                    // The reading runs ahead of the scoring: what it has counted may lie beyond the limit.
+                    targets += row.BaseLoss!.Count(static loss => !float.IsNaN(loss));
                 }
 
                 CorpusEncoding.Warn(report, context);
@@ -84,7 +87,7 @@ internal static class ScoreCommand
                         ["out"] = file,
                         ["samples"] = samples,
                         ["tokens"] = tokens,
-                        ["response_tokens"] = report.Targets,
+                        ["response_tokens"] = targets,
                         ["bad_rows"] = report.BadRows,
                         ["skipped"] = report.Skipped,
                         ["truncated"] = report.Truncated,

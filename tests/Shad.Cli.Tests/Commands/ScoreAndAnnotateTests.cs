@@ -53,6 +53,18 @@ public sealed class ScoreAndAnnotateTests
     }
 
     [Test]
+    public async Task A_limit_counts_what_was_scored_and_not_what_was_read_ahead()
+    {
+        ShadOutput shad = await ShadProgram.RunAsync(
+            "score", "--model", _folder.PathOf("model1"), "--corpus", _folder.PathOf("corpus.jsonl"), "--out", _folder.PathOf("four.jsonl"),
+            "--limit", "4", "--json");
+        Assert.That(shad.ExitCode, Is.Zero, shad.Error);
+        JsonObject json = shad.Json();
+        Assert.That(
+            ((string[])["samples", "tokens", "response_tokens"]).Select(name => json[name]!.GetValue<int>()), Is.EqualTo((int[])[4, 40, 24]));
+    }
+
+    [Test]
     public async Task Probes_stored_as_changes_share_the_layers_of_the_base_model()
     {
         using (ModelFolder model = ModelFolder.Open(_folder.PathOf("model1")))
