@@ -2,6 +2,7 @@
 // sorted by length and padded; log-softmax here.
 //
 //   node transformers.mjs --packages FOLDER --model FOLDER --corpus FILE --out FILE --batch N
+import os from 'node:os';
 import fs from 'node:fs';
 import path from 'node:path';
 import { createRequire } from 'node:module';
@@ -21,7 +22,7 @@ const config = JSON.parse(fs.readFileSync(path.join(folder, 'config.json')));
 const keyValueHeads = config.num_key_value_heads;
 const headSize = config.head_dim ?? config.hidden_size / config.num_attention_heads;
 let start = performance.now();
-const model = await AutoModelForCausalLM.from_pretrained(path.basename(folder), { dtype: 'fp32', device: 'cpu', subfolder: '', local_files_only: true });
+const model = await AutoModelForCausalLM.from_pretrained(path.basename(folder), { dtype: 'fp32', device: 'cpu', subfolder: '', local_files_only: true, session_options: { intraOpNumThreads: os.cpus().length } });
 const loadSeconds = (performance.now() - start) / 1000;
 await score([warmup]);
 

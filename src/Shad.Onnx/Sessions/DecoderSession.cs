@@ -86,7 +86,7 @@ internal static class DecoderSession
         {
             // Waiting threads sleep: tokenization and annotation share the cores, and one operator takes milliseconds.
             options.AddSessionConfigEntry(SpinningOfThreads, "0");
-            if (settings.Threads is { } threads) options.IntraOpNumThreads = threads;
+            if ((settings.Threads ?? PhysicalCores.Count) is { } threads) options.IntraOpNumThreads = threads;
             ExecutionProvider.Append(options, settings, device);
             return options;
         }
