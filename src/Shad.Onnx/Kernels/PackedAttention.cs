@@ -62,7 +62,7 @@ internal abstract unsafe class PackedAttention : IKernel
     public const string Name = "PackedAttention";
 
     /// <summary>Bytes that packed keys and values take, where one head does not take more.</summary>
-    public const long PackedMemory = 64L << 20;
+    public const long PackedMemory = 32L << 20;
 
     private protected PackedAttention(int heads, int keyValueHeads, float scale, int window)
     {
