@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
 using Shad.Core.Errors;
 using Shad.Core.Samples;
@@ -47,6 +48,10 @@ public sealed record EncoderOptions
 /// </remarks>
 public sealed class SampleEncoder
 {
+    // Encoding a row takes some hundred microseconds: a task for each would cost a fifth of that in waking threads.
+    private const int RowsPerBlock = 16;
+    private const int BlocksAhead = 4;
+
     private readonly ITextTokenizer? _tokenizer;
     private readonly IChatFormat _format;
     private readonly EncoderOptions _options;
@@ -105,7 +110,7 @@ public sealed class SampleEncoder
 
     /// <summary>Encodes a stream of rows on several threads, in order, running ahead of the reader by a bounded number of rows.</summary>
     /// <param name="rows">The rows.</param>
-    /// <param name="threads">Rows encoded at the same time; null takes the number of cores.</param>
+    /// <param name="threads">Threads that encode; null takes the number of cores.</param>
     /// <param name="cancellationToken">Ends it.</param>
     public async IAsyncEnumerable<EncodedSample> EncodeAsync(
         IAsyncEnumerable<CorpusRow> rows,
@@ -115,14 +120,16 @@ public sealed class SampleEncoder
         ArgumentNullException.ThrowIfNull(rows);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var slots = new SemaphoreSlim(threads ?? Environment.ProcessorCount);
-        var pending = Channel.CreateBounded<Task<EncodedSample?>>(
-            new BoundedChannelOptions(64) { SingleReader = true, SingleWriter = true });
+        var pending = Channel.CreateBounded<Task<EncodedRows>>(
+            new BoundedChannelOptions(BlocksAhead) { SingleReader = true, SingleWriter = true });
         var reading = Task.Run(() => ReadAheadAsync(rows, pending.Writer, slots, stop.Token), CancellationToken.None);
         try
         {
             await foreach (var task in pending.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
             {
-                if (await task.ConfigureAwait(false) is { } sample) yield return sample;
+                var (samples, failure) = await task.ConfigureAwait(false);
+                foreach (var sample in samples) yield return sample;
+                failure?.Throw();
             }
 
             if (_firstRefusal is { } refusal && _report is { Encoded: 0, Skipped: 0 }) throw refusal;
@@ -137,42 +144,81 @@ public sealed class SampleEncoder
     }
 
     private async Task ReadAheadAsync(
-        IAsyncEnumerable<CorpusRow> rows, ChannelWriter<Task<EncodedSample?>> pending, SemaphoreSlim slots, CancellationToken stop)
+        IAsyncEnumerable<CorpusRow> rows, ChannelWriter<Task<EncodedRows>> pending, SemaphoreSlim slots, CancellationToken stop)
     {
+        Exception? failure = null;
+        var block = new List<CorpusRow>(RowsPerBlock);
         try
         {
             await foreach (var row in rows.WithCancellation(stop).ConfigureAwait(false))
             {
-                await slots.WaitAsync(stop).ConfigureAwait(false);
-                var task = Task.Run(
-                    () =>
-                    {
-                        try
-                        {
-                            return Encode(row);
-                        }
-                        finally
-                        {
-                            slots.Release();
-                        }
-                    },
-                    CancellationToken.None);
-                try
-                {
-                    await pending.WriteAsync(task, stop).ConfigureAwait(false);
-                }
-                catch (OperationCanceledException)
-                {
-                    await ((Task)task).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                    throw;
-                }
+                block.Add(row);
+                if (block.Count < RowsPerBlock) continue;
+                await EncodeBlockAsync(block, pending, slots, stop).ConfigureAwait(false);
+                block = new List<CorpusRow>(RowsPerBlock);
             }
-
-            pending.Complete();
         }
         catch (Exception e)
         {
-            pending.Complete(e);
+            failure = e;
+        }
+
+        try
+        {
+            // What was read before a row that cannot be is still given.
+            if (block.Count > 0 && !stop.IsCancellationRequested) await EncodeBlockAsync(block, pending, slots, stop).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            failure ??= e;
+        }
+
+        pending.Complete(failure);
+    }
+
+    private async Task EncodeBlockAsync(
+        List<CorpusRow> block, ChannelWriter<Task<EncodedRows>> pending, SemaphoreSlim slots, CancellationToken stop)
+    {
+        await slots.WaitAsync(stop).ConfigureAwait(false);
+        var task = Task.Run(
+            () =>
+            {
+                try
+                {
+                    return EncodeBlock(block);
+                }
+                finally
+                {
+                    slots.Release();
+                }
+            },
+            CancellationToken.None);
+        try
+        {
+            await pending.WriteAsync(task, stop).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            await ((Task)task).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
+    }
+
+    private EncodedRows EncodeBlock(List<CorpusRow> block)
+    {
+        var samples = new List<EncodedSample>(block.Count);
+        try
+        {
+            foreach (var row in block)
+            {
+                if (Encode(row) is { } sample) samples.Add(sample);
+            }
+
+            return new EncodedRows(samples, null);
+        }
+        catch (Exception e)
+        {
+            return new EncodedRows(samples, ExceptionDispatchInfo.Capture(e));
         }
     }
 
@@ -193,47 +239,59 @@ public sealed class SampleEncoder
         }
     }
 
+    /// <summary>Rows encoded together, in order, and what ended that early.</summary>
+    private readonly record struct EncodedRows(List<EncodedSample> Samples, ExceptionDispatchInfo? Failure);
+
     private EncodedSample Tokenize(TextSample sample)
     {
         if (_tokenizer is null) throw CorpusErrors.TokenizerNeeded(sample.Source);
-        var ids = new List<int>();
-        var labels = new List<int>();
-        var starts = new List<int>();
-        var ends = new List<int>();
-        if (!sample.IsWholeSequence && _tokenizer.BeginningOfSequenceId is { } beginning)
-        {
-            ids.Add(beginning);
-            labels.Add(TokenizedSample.IgnoredLabel);
-            starts.Add(0);
-            ends.Add(0);
-        }
-
+        bool hasBeginning = !sample.IsWholeSequence && _tokenizer.BeginningOfSequenceId is not null;
+        int count = hasBeginning ? 1 : 0;
+        int? last = hasBeginning ? _tokenizer.BeginningOfSequenceId : null;
+        var segments = new EncodedText[sample.Segments.Count];
         int position = 0;
         bool anyTarget = false;
-        foreach (var segment in sample.Segments)
+        for (int s = 0; s < segments.Length; s++)
         {
-            if (segment.Text.Length == 0) continue;
-            var encoded = _tokenizer.Encode(segment.Text, isContinuation: position > 0, position > 0 && ids.Count > 0 ? ids[^1] : null);
-            if (segment.IsResponse && ids.Count == 0 && encoded.Ids.Length > 0) throw CorpusErrors.NothingBefore(sample.Source);
-            for (int i = 0; i < encoded.Ids.Length; i++)
+            var segment = sample.Segments[s];
+            segments[s] = segment.Text.Length == 0
+                ? EncodedText.Empty
+                : _tokenizer.Encode(segment.Text, isContinuation: position > 0, position > 0 ? last : null);
+            int[] found = segments[s].Ids;
+            position += segment.Text.Length;
+            if (found.Length == 0) continue;
+            if (segment.IsResponse && count == 0) throw CorpusErrors.NothingBefore(sample.Source);
+            foreach (int id in found)
             {
-                int id = encoded.Ids[i];
-                if (id >= _vocabularySize)
-                    throw CorpusErrors.TokenizerOutsideVocabulary(sample.Source, id, _vocabularySize.Value);
-                ids.Add(id);
-                labels.Add(segment.IsResponse ? id : TokenizedSample.IgnoredLabel);
-                starts.Add(position + encoded.OffsetStart[i]);
-                ends.Add(position + encoded.OffsetEnd[i]);
+                if (id >= _vocabularySize) throw CorpusErrors.TokenizerOutsideVocabulary(sample.Source, id, _vocabularySize.Value);
             }
 
-            anyTarget |= segment.IsResponse && encoded.Ids.Length > 0;
-            position += segment.Text.Length;
+            anyTarget |= segment.IsResponse;
+            count += found.Length;
+            last = found[^1];
         }
 
         if (!anyTarget) throw CorpusErrors.NoResponseText(sample.Source);
-        var tokens = new TokenizedSample(sample.Id, [.. ids], [.. labels]);
-        int[] offsetStart = [.. starts];
-        int[] offsetEnd = [.. ends];
+        int[] ids = new int[count], labels = new int[count], offsetStart = new int[count], offsetEnd = new int[count];
+        Array.Fill(labels, TokenizedSample.IgnoredLabel);
+        int next = 0;
+        if (hasBeginning) ids[next++] = _tokenizer.BeginningOfSequenceId!.Value;
+        position = 0;
+        for (int s = 0; s < segments.Length; s++)
+        {
+            EncodedText encoded = segments[s];
+            encoded.Ids.CopyTo(ids, next);
+            if (sample.Segments[s].IsResponse) encoded.Ids.CopyTo(labels, next);
+            for (int i = 0; i < encoded.Ids.Length; i++, next++)
+            {
+                offsetStart[next] = position + encoded.OffsetStart[i];
+                offsetEnd[next] = position + encoded.OffsetEnd[i];
+            }
+
+            position += sample.Segments[s].Text.Length;
+        }
+
+        var tokens = new TokenizedSample(sample.Id, ids, labels);
         return new EncodedSample(tokens, string.Concat(sample.Segments.Select(static s => s.Text)), offsetStart, offsetEnd)
         {
             KnownRoles = sample.KnownReasoning is { } spans ? KnownRoles(tokens, spans, offsetStart, offsetEnd) : null,

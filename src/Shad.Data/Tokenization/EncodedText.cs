@@ -6,4 +6,8 @@ namespace Shad.Data.Tokenization;
 /// one character's bytes all carry that character's span; a token without text (a beginning-of-sequence token) has an empty
 /// span.</param>
 /// <param name="OffsetEnd">One past the last character of each token, UTF-16 units, <c>[S]</c>.</param>
-public sealed record EncodedText(int[] Ids, int[] OffsetStart, int[] OffsetEnd);
+public sealed record EncodedText(int[] Ids, int[] OffsetStart, int[] OffsetEnd)
+{
+    /// <summary>No tokens.</summary>
+    public static EncodedText Empty { get; } = new([], [], []);
+}
