@@ -93,7 +93,7 @@ public static class CorpusReader
                     continue;
                 }
 
-                string id = ids.MakeUnique(row.Id);
+                string id = ids.MakeUnique(row.Id, source);
                 bool renamed = !ReferenceEquals(id, row.Id);
                 good++;
                 report.AddRow(renamed);
