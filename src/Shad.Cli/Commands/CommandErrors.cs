@@ -31,4 +31,8 @@ internal static class CommandErrors
     public static ShadException WeightsNeedOutput(string format) => new(
         "export.needs_output", $"{format} weights are no part of the model folder", "--weights", "--out with them",
         "Name a folder for the variant with --out");
+
+    public static ShadException NoGenAI() => new(
+        "eval.no_genai", "This build has no onnxruntime-genai", "--generator", "own",
+        "Build with -p:ShadGenAI=true; scripts/make-genai-package makes the package where the feed has none");
 }

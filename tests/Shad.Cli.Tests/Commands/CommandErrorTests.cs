@@ -42,6 +42,10 @@ public sealed class CommandErrorTests
     }
 
     [Test]
+    public Task Eval_by_onnxruntime_genai_in_a_build_without_it() => FailsAsync(
+        "eval.no_genai", "eval", "--model", _folder.PathOf("model"), "--corpus", _folder.PathOf("corpus.jsonl"), "--generate", "--generator", "genai");
+
+    [Test]
     public Task Run_without_its_recipe() => FailsAsync("recipe.not_found", "run", "none.yaml");
 
     [Test]
