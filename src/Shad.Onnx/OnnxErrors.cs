@@ -78,6 +78,10 @@ internal static class OnnxErrors
         "export.mismatch", what, file, expected,
         "The export was removed; please report this with the model's config.json");
 
+    public static ShadException VariantInModel(string folder) => new(
+        "export.variant_in_model", "A variant with weights of its own cannot lie in the model's folder", folder,
+        "another folder", "Name one with --out");
+
     public static ShadException ExportMissing(string file) => new(
         "export.missing_file", "The export is not complete: the file is missing", file, mend: "Export the model again");
 }

@@ -27,4 +27,12 @@ internal static class CommandErrors
     public static ShadException RolesMissing(string sample) => new(
         "tune.role_missing", $"The sample '{sample}' has no roles", "--data", "roles for every sample with the objectives rft and mask",
         "Make them with 'shad score' and 'shad annotate', or use --objective sft");
+
+    public static ShadException WeightsNeedOutput(string format) => new(
+        "export.needs_output", $"{format} weights are no part of the model folder", "--weights", "--out with them",
+        "Name a folder for the variant with --out");
+
+    public static ShadException NoGenAI() => new(
+        "eval.no_genai", "This build has no onnxruntime-genai", "--generator", "own",
+        "Build with -p:ShadGenAI=true; scripts/make-genai-package makes the package where the feed has none");
 }

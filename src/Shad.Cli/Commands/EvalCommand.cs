@@ -109,7 +109,7 @@ internal static class EvalCommand
             {
                 generated.Add(await ResponseGenerator.GenerateAsync(
                     name, folder, corpus, choice.MaximumNewTokens, null, new CorpusReport(),
-                    (done, total, rate) => context.Progress(done, total, "responses", detail: name), cancellationToken).ConfigureAwait(false));
+                    (done, total, rate) => context.Progress(done, total, "responses", detail: name), cancellationToken, choice.Generator).ConfigureAwait(false));
             }
 
             return (IReadOnlyList<GeneratedResponses>)generated;

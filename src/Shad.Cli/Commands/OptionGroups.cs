@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Numerics;
+using Shad.Cli.Generation;
 using Shad.Cli.Recipes;
 using Shad.Core.Tuning;
 using Shad.Data.Corpora;
@@ -152,9 +153,10 @@ internal sealed class ScoreOptionGroup
 }
 
 /// <summary>What <c>--generate</c> is to do.</summary>
+/// <param name="Generator">What generates: a name of <see cref="TokenGenerators"/>.</param>
 /// <param name="MaximumNewTokens">Most tokens of a response; null is half as many again as the corpus's longest.</param>
 /// <param name="Output">File for every response; null for none.</param>
-internal sealed record GenerationChoice(int? MaximumNewTokens, string? Output);
+internal sealed record GenerationChoice(string Generator, int? MaximumNewTokens, string? Output);
 
 /// <summary>The options that let models answer the prompts of a corpus.</summary>
 internal sealed class GenerationOptionGroup
@@ -172,21 +174,30 @@ internal sealed class GenerationOptionGroup
         Description = "JSON file for every answer and how it compares.", HelpName = "FILE",
     };
 
+    private readonly Option<string> _generator = new("--generator")
+    {
+        Description = "What generates: own, or genai, which is onnxruntime-genai on the graphs of 'shad export'; a build with -p:ShadGenAI=true has it.",
+        HelpName = "NAME", DefaultValueFactory = static _ => TokenGenerators.Own,
+    };
+
     public GenerationOptionGroup(Command command)
     {
+        _generator.AcceptOnlyFromAmong(TokenGenerators.Own, TokenGenerators.GenAI);
         command.Options.Add(_generate);
+        command.Options.Add(_generator);
         command.Options.Add(_maximumNewTokens);
         command.Options.Add(_output);
         command.Validators.Add(result =>
         {
             if (result.GetValue(_generate)) return;
-            foreach (Option option in (Option[])[_maximumNewTokens, _output])
-                if (result.GetResult(option) is not null) result.AddError($"{option.Name} needs --generate");
+            foreach (Option option in (Option[])[_generator, _maximumNewTokens, _output])
+                if (result.GetResult(option) is { Implicit: false }) result.AddError($"{option.Name} needs --generate");
         });
     }
 
     public GenerationChoice? Read(ParseResult parse) => parse.GetValue(_generate)
-        ? new GenerationChoice(parse.GetValue(_maximumNewTokens), parse.GetValue(_output) is { } file ? Path.GetFullPath(file) : null)
+        ? new GenerationChoice(
+            parse.GetRequiredValue(_generator), parse.GetValue(_maximumNewTokens), parse.GetValue(_output) is { } file ? Path.GetFullPath(file) : null)
         : null;
 }
 

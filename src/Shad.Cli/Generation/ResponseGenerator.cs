@@ -9,7 +9,6 @@ using Shad.Data.Tokenization;
 using Shad.Data.ToolCalls;
 using Shad.Models;
 using Shad.Onnx.Generation;
-using Shad.Onnx.Sessions;
 
 namespace Shad.Cli.Generation;
 
@@ -28,17 +27,18 @@ public static class ResponseGenerator
     /// <param name="report">Takes the counts of the reading.</param>
     /// <param name="progress">Told responses done, responses in all, and responses a second.</param>
     /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="generator">What generates: <c>own</c> or <c>genai</c>.</param>
     /// <exception cref="ShadException">The model or the corpus cannot be used.</exception>
     public static async Task<GeneratedResponses> GenerateAsync(
         string name, string modelFolder, CorpusRecipe corpus, int? maximumNewTokens, int? threads, CorpusReport report,
-        Action<long, long, double>? progress, CancellationToken cancellationToken)
+        Action<long, long, double>? progress, CancellationToken cancellationToken, string generator = TokenGenerators.Own)
     {
         using ModelFolder model = ModelFolder.Open(modelFolder);
         List<TokenizedSample> samples = [];
         await foreach (EncodedSample sample in CorpusEncoding.ReadAsync(corpus, model, report, cancellationToken).ConfigureAwait(false))
             samples.Add(sample.Tokens);
         return await Task.Run(
-            () => Generate(name, model, samples, maximumNewTokens, threads, progress, cancellationToken), cancellationToken).ConfigureAwait(false);
+            () => Generate(name, model, samples, maximumNewTokens, threads, progress, cancellationToken, generator), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Generates for samples that are encoded already.</summary>
@@ -49,10 +49,11 @@ public static class ResponseGenerator
     /// <param name="threads">Threads of an operator; null takes the runtime's default.</param>
     /// <param name="progress">Told responses done, responses in all, and responses a second.</param>
     /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="generator">What generates: <c>own</c> or <c>genai</c>.</param>
     /// <exception cref="ShadException">The model cannot be used.</exception>
     public static GeneratedResponses Generate(
         string name, ModelFolder model, IReadOnlyList<TokenizedSample> samples, int? maximumNewTokens, int? threads,
-        Action<long, long, double>? progress, CancellationToken cancellationToken)
+        Action<long, long, double>? progress, CancellationToken cancellationToken, string generator = TokenGenerators.Own)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(samples);
@@ -63,7 +64,7 @@ public static class ResponseGenerator
         int most = maximumNewTokens ?? requests.Max(static request => request.Reference.Length) * 3 / 2 + 1;
 
         long started = Stopwatch.GetTimestamp();
-        using var generator = GreedyGenerator.Open(model, new SessionSettings { Threads = threads });
+        using ITokenGenerator loaded = TokenGenerators.Open(generator, model, threads);
         var generated = new int[requests.Count][];
         long done = 0;
 
@@ -72,7 +73,7 @@ public static class ResponseGenerator
         {
             int[] members = [.. group];
             var options = new GenerationOptions { MaximumNewTokens = group.Key, EndOfSequence = ends };
-            IReadOnlyList<int[]> responses = generator.Generate([.. members.Select(i => requests[i].Prompt)], options, Report, cancellationToken);
+            IReadOnlyList<int[]> responses = loaded.Generate([.. members.Select(i => requests[i].Prompt)], options, Report, cancellationToken);
             for (int i = 0; i < members.Length; i++) generated[members[i]] = responses[i];
         }
 

@@ -129,7 +129,7 @@ internal static class ExportCheck
         return losses;
     }
 
-    private static double LogSumExp(ReadOnlySpan<float> logits)
+    public static double LogSumExp(ReadOnlySpan<float> logits)
     {
         double maximum = double.NegativeInfinity;
         foreach (float logit in logits) maximum = Math.Max(maximum, logit);

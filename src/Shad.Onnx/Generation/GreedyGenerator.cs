@@ -17,7 +17,7 @@ namespace Shad.Onnx.Generation;
 /// batch, which goes on with the others. The sums of a matrix product may be taken in another order for another batch size: where two
 /// tokens are as probable as float32 can tell, the choice between them may depend on it.
 /// </remarks>
-public sealed class GreedyGenerator : IDisposable
+public sealed class GreedyGenerator : ITokenGenerator
 {
     private readonly InferenceSession _session;
     private readonly DecoderConfig _config;
@@ -60,22 +60,15 @@ public sealed class GreedyGenerator : IDisposable
         return Generate([prompt], options, null, cancellationToken)[0];
     }
 
-    /// <summary>Continues prompts, in batches of similar length.</summary>
-    /// <param name="prompts">Token ids of each prompt; at least one.</param>
-    /// <param name="options">Limits; null takes the defaults.</param>
-    /// <param name="progress">Told the number of prompts that were completed since the last call.</param>
-    /// <param name="cancellationToken">Ends the generation between tokens.</param>
-    /// <returns>The new tokens of each prompt, in the prompts' order.</returns>
-    /// <exception cref="Core.Errors.ShadException">A prompt is empty, has an id outside the vocabulary, or does not fit the context
-    /// together with the new tokens; or an option is out of range.</exception>
+    /// <inheritdoc/>
+    /// <remarks>They go in batches of similar length.</remarks>
     public IReadOnlyList<int[]> Generate(
         IReadOnlyList<IReadOnlyList<int>> prompts, GenerationOptions? options = null, Action<int>? progress = null,
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(prompts);
         options ??= new GenerationOptions();
-        options.Validate();
-        foreach (var prompt in prompts) Check(prompt, options.MaximumNewTokens);
+        PromptCheck.Check(prompts, options, _config);
         var generated = new int[prompts.Count][];
         if (options.MaximumNewTokens == 0)
         {
@@ -98,20 +91,6 @@ public sealed class GreedyGenerator : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _session.Dispose();
-
-    private void Check(IReadOnlyList<int> prompt, int maximumNewTokens)
-    {
-        ArgumentNullException.ThrowIfNull(prompt);
-        if (prompt.Count == 0) throw OnnxErrors.EmptyPrompt();
-        for (int i = 0; i < prompt.Count; i++)
-        {
-            if (prompt[i] < 0 || prompt[i] >= _config.VocabularySize)
-                throw OnnxErrors.PromptIdOutsideVocabulary(i, prompt[i], _config.VocabularySize);
-        }
-
-        if ((long)prompt.Count + maximumNewTokens > _config.ContextLength)
-            throw OnnxErrors.PromptTooLong(prompt.Count, maximumNewTokens, _config.ContextLength);
-    }
 
     /// <summary>Continues the prompts of one batch, the longest first.</summary>
     private void GenerateBatch(

@@ -32,6 +32,20 @@ public sealed class CommandErrorTests
     }
 
     [Test]
+    public async Task Export_of_other_weights_without_a_folder_for_them_or_into_the_model()
+    {
+        await FailsAsync("export.needs_output", "export", "--model", _folder.PathOf("model"), "--weights", "int4");
+        await FailsAsync(
+            "export.variant_in_model", "export", "--model", _folder.PathOf("model"), "--weights", "int4", "--out", _folder.PathOf("model"));
+        await FailsAsync(
+            "onnx.bad_option", "export", "--model", _folder.PathOf("model"), "--weights", "int4", "--block-size", "33", "--out", _folder.PathOf("variant"));
+    }
+
+    [Test]
+    public Task Eval_by_onnxruntime_genai_in_a_build_without_it() => FailsAsync(
+        "eval.no_genai", "eval", "--model", _folder.PathOf("model"), "--corpus", _folder.PathOf("corpus.jsonl"), "--generate", "--generator", "genai");
+
+    [Test]
     public Task Run_without_its_recipe() => FailsAsync("recipe.not_found", "run", "none.yaml");
 
     [Test]
