@@ -122,16 +122,19 @@ internal static class ArchitectureModels
     public static IEnumerable<string> Names => Configs.Keys;
 
     /// <summary>What a config is to us.</summary>
-    public static DecoderConfig Read(string name)
+    public static DecoderConfig Read(string name) => Parse(Configs[name]);
+
+    /// <summary>What the content of a <c>config.json</c> is to us; the head is tied where the family or the file says so.</summary>
+    public static DecoderConfig Parse(string config)
     {
-        byte[] bytes = Encoding.UTF8.GetBytes(Configs[name]);
+        byte[] bytes = Encoding.UTF8.GetBytes(config);
         try
         {
-            return DecoderConfigReader.Parse(bytes, name, headPresent: false);
+            return DecoderConfigReader.Parse(bytes, "config.json", headPresent: false);
         }
         catch (ShadException error) when (error.Code == "model.head_missing")
         {
-            return DecoderConfigReader.Parse(bytes, name, headPresent: true);
+            return DecoderConfigReader.Parse(bytes, "config.json", headPresent: true);
         }
     }
 
@@ -139,16 +142,22 @@ internal static class ArchitectureModels
     /// <param name="name">Name of its config.</param>
     /// <param name="path">The folder.</param>
     /// <param name="dtype">dtype of the weights.</param>
-    public static void Write(string name, string path, TensorDtype dtype = TensorDtype.Float32) => ModelInitializer.Write(
-        path, Read(name), new InitializationOptions
+    public static void Write(string name, string path, TensorDtype dtype = TensorDtype.Float32) => Write(Read(name), path, dtype);
+
+    /// <summary>Writes a model of random weights.</summary>
+    public static void Write(DecoderConfig config, string path, TensorDtype dtype) => ModelInitializer.Write(
+        path, config, new InitializationOptions
         {
             Seed = 11, Dtype = dtype, StandardDeviation = 0.25, NormDeviation = 0.2, BiasDeviation = 0.3,
         });
 
     /// <summary>The second implementation of a model that <see cref="Write"/> wrote: the config as it was given, not as it was written.</summary>
-    public static ArchitectureReference Reference(string name, ModelFolder model) => new(
-        Configs[name], model.Weights.Tensors.Keys,
-        tensor => Array.ConvertAll(model.Weights.ReadFloat32(tensor), static value => (double)value));
+    public static ArchitectureReference Reference(string name, ModelFolder model) => ReferenceOf(Configs[name], model);
+
+    /// <summary>The second implementation of a model of a config.</summary>
+    public static ArchitectureReference ReferenceOf(string config, ModelFolder model, bool tabulatedGelu = false) => new(
+        config, model.Weights.Tensors.Keys,
+        tensor => Array.ConvertAll(model.Weights.ReadFloat32(tensor), static value => (double)value)) { TabulatedGelu = tabulatedGelu };
 
     private static string Config(string type, string architecture, string fields)
     {

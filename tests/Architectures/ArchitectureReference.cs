@@ -25,6 +25,9 @@ internal sealed class ArchitectureReference
         _load = load;
     }
 
+    /// <summary>True to take GELU as llama.cpp does on the CPU: from a table of 16-bit floats by a 16-bit float.</summary>
+    public bool TabulatedGelu { get; init; }
+
     private delegate double[] Map(int position, double[] x);
 
     /// <summary>The values of a tensor, which may be changed.</summary>
@@ -438,7 +441,13 @@ internal sealed class ArchitectureReference
 
     private static double Silu(double x) => x / (1 + Math.Exp(-x));
 
-    private static double GeluTanh(double x) => 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * Math.Pow(x, 3))));
+    private double GeluTanh(double x)
+    {
+        if (!TabulatedGelu) return Exact(x);
+        return x <= -10 ? 0 : x >= 10 ? x : (double)(Half)Exact((double)(Half)x);
+
+        static double Exact(double x) => 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * Math.Pow(x, 3))));
+    }
 
     private static double[][] Each(double[][] rows, Map map) => [.. rows.Select((row, t) => map(t, row))];
 

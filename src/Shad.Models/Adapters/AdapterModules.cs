@@ -33,7 +33,7 @@ public static class AdapterModules
     public static string Down(string weight)
     {
         ArgumentNullException.ThrowIfNull(weight);
-        return Prefix + weight[..^WeightSuffix.Length] + DownSuffix;
+        return PathOf(weight) + DownSuffix;
     }
 
     /// <summary>Name of B, <c>[out, r]</c>, in an adapter's file.</summary>
@@ -41,7 +41,16 @@ public static class AdapterModules
     public static string Up(string weight)
     {
         ArgumentNullException.ThrowIfNull(weight);
-        return Prefix + weight[..^WeightSuffix.Length] + UpSuffix;
+        return PathOf(weight) + UpSuffix;
+    }
+
+    // PEFT knows a module by its place in the model with its head, however the base model's tensors are called.
+    private static string PathOf(string weight)
+    {
+        string module = weight[..^WeightSuffix.Length];
+        var naming = DecoderFamily.All.Select(static family => family.Naming)
+            .FirstOrDefault(naming => module.StartsWith(naming.WithoutBase().Layers, StringComparison.Ordinal));
+        return Prefix + naming?.Base + module;
     }
 
     private static IEnumerable<string> NamesOfOthers() => DecoderFamily.All

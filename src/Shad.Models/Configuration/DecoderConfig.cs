@@ -105,6 +105,10 @@ public sealed record DecoderConfig
     /// <c>tie_word_embeddings</c>.</summary>
     public required bool TiedHead { get; init; }
 
+    /// <summary>True where the names of the tensors lack what the model with its head puts before those of the model without
+    /// (<c>h.0.ln_1.weight</c> for <c>transformer.h.0.ln_1.weight</c>, as GPT-2 was published). Decided by the weights file.</summary>
+    public bool HasBareNames { get; init; }
+
     /// <summary>Beginning-of-sequence token id; null where the model has none.</summary>
     public int? BeginningOfSequenceId { get; init; }
 
@@ -115,7 +119,14 @@ public sealed record DecoderConfig
     public double AttentionScale => ScoreScale ?? 1 / Math.Sqrt(HeadSize);
 
     /// <summary>Names of the tensors.</summary>
-    public TensorNaming Naming => DecoderFamily.OfModelType(ModelType)?.Naming ?? TensorNaming.Llama;
+    public TensorNaming Naming
+    {
+        get
+        {
+            var naming = DecoderFamily.OfModelType(ModelType)?.Naming ?? TensorNaming.Llama;
+            return HasBareNames ? naming.WithoutBase() : naming;
+        }
+    }
 
     /// <summary>The rotary embedding of a layer.</summary>
     public RotaryEmbedding RotaryOf(int layer)

@@ -90,7 +90,7 @@ public static class DecoderConfigWriter
             {
                 nameof(DecoderConfig.EndOfSequenceIds) => config.EndOfSequenceIds.SequenceEqual(read.EndOfSequenceIds),
                 nameof(DecoderConfig.SlidingWindow) or nameof(DecoderConfig.SlidingWindowLayers) or nameof(DecoderConfig.RotaryLayers)
-                    or nameof(DecoderConfig.Rotary) or nameof(DecoderConfig.WindowRotary) => true,
+                    or nameof(DecoderConfig.Rotary) or nameof(DecoderConfig.WindowRotary) or nameof(DecoderConfig.HasBareNames) => true,
                 // A scale may be written as the scalar whose root it is one over.
                 nameof(DecoderConfig.ScoreScale) => Math.Abs(config.AttentionScale - read.AttentionScale) <= 1e-12 * config.AttentionScale,
                 _ => Equals(wanted, got),

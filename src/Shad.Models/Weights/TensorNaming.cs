@@ -69,6 +69,20 @@ public sealed record TensorNaming
     /// <summary>Ends of the names of buffers that checkpoints may hold and that are computed from the config.</summary>
     public IReadOnlyList<string> Buffers { get; init; } = [".rotary_emb.inv_freq"];
 
+    /// <summary>What the model with its head puts before the names of the model without: <c>model.</c></summary>
+    public string Base => Layers[..(Layers.IndexOf('.') + 1)];
+
+    /// <summary>The same names without <see cref="Base"/>, as a model without its head is saved.</summary>
+    public TensorNaming WithoutBase()
+    {
+        int length = Base.Length;
+        return this with
+        {
+            Embedding = Embedding[length..], Positions = Positions.Length > 0 ? Positions[length..] : "", FinalNorm = FinalNorm[length..],
+            Layers = Layers[length..],
+        };
+    }
+
     /// <summary>What begins the names of a layer's tensors, the dot behind its number included.</summary>
     public string PrefixOf(int layer)
     {

@@ -84,6 +84,13 @@ public sealed class FamilyTests
         Refusal.Of(() => TensorLayout.Check(config, [.. tensors, ("transformer.h.0.attn.c_other.bias", [3])], "here"), "model.layout_mismatch", "c_other");
     }
 
+    [TestCase("h.3.attn.c_attn.weight", "base_model.model.transformer.h.3.attn.c_attn.lora_A.weight")]
+    [TestCase("transformer.h.3.attn.c_attn.weight", "base_model.model.transformer.h.3.attn.c_attn.lora_A.weight")]
+    [TestCase("layers.0.mlp.up_proj.weight", "base_model.model.model.layers.0.mlp.up_proj.lora_A.weight")]
+    [TestCase("model.layers.0.mlp.up_proj.weight", "base_model.model.model.layers.0.mlp.up_proj.lora_A.weight")]
+    public void Adapters_are_named_by_the_place_in_the_model_with_its_head(string weight, string down) =>
+        Assert.That(AdapterModules.Down(weight), Is.EqualTo(down));
+
     [Test]
     public void Projections_of_phi3_lie_in_two_matrices()
     {

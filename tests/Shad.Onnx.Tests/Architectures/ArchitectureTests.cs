@@ -2,6 +2,7 @@ using Shad.Core.Randomness;
 using Shad.Core.Samples;
 using Shad.Models;
 using Shad.Models.Weights;
+using Shad.Onnx.Export;
 using Shad.Onnx.Generation;
 using Shad.Onnx.Scoring;
 using Shad.Onnx.Tests.Support;
@@ -100,6 +101,36 @@ internal sealed class ArchitectureTests
             double[] row = logits[Prompt.Length - 1 + i];
             Assert.That(row[generated[i]], Is.EqualTo(row.Max()).Within(1e-4), $"new token {i}");
         }
+    }
+
+    [TestCaseSource(nameof(Models))]
+    public void An_export_passes_its_check(string name)
+    {
+        using var folder = new TemporaryFolder();
+        using var model = Create(folder, name, TensorDtype.BFloat16);
+        OnnxExport.Write(model);
+        OnnxExport.Check(model);
+    }
+
+    [TestCase("gpt2")]
+    [TestCase("olmo2")]
+    public void A_model_saved_without_its_head_scores_the_same(string name)
+    {
+        using var folder = new TemporaryFolder();
+        using var model = Create(folder, name);
+        string path = Path.Combine(folder.Path, "bare");
+        Directory.CreateDirectory(path);
+        File.Copy(Path.Combine(model.Path, "config.json"), Path.Combine(path, "config.json"));
+        string prefix = model.Config.Naming.Base;
+        SafetensorsWriter.Write(Path.Combine(path, ModelWeights.FileName), model.Weights.Tensors.Values.Select(tensor => TensorToWrite.FromFloat32(
+            tensor.Name.StartsWith(prefix, StringComparison.Ordinal) ? tensor.Name[prefix.Length..] : tensor.Name, tensor.Dtype, tensor.Shape,
+            () => model.Weights.ReadFloat32(tensor.Name))));
+        using var bare = ModelFolder.Open(path);
+        Assert.That(bare.Config.HasBareNames, Is.True);
+        var sample = TestSamples.Random(new SeededRandom(7), "sample", 40, ArchitectureModels.Vocabulary);
+        using var one = ScoringSession.Open(model);
+        using var other = ScoringSession.Open(bare);
+        Assert.That(other.Score(sample), Is.EqualTo(one.Score(sample)));
     }
 
     [TestCase("phi3, longrope", 65)]
