@@ -118,6 +118,11 @@ public sealed record DecoderConfig
     /// <summary>Factor of the attention scores.</summary>
     public double AttentionScale => ScoreScale ?? 1 / Math.Sqrt(HeadSize);
 
+    /// <summary><see cref="ContextLength"/> for messages, with what limits it.</summary>
+    public string ContextLimit => Rotary.Scaling is LongRotaryScaling { ExtendedContextLength: var extended } && extended > ContextLength
+        ? $"{ContextLength} tokens (original_max_position_embeddings; the frequencies that longrope has beyond it, up to {extended}, are not supported)"
+        : $"{ContextLength} tokens";
+
     /// <summary>Names of the tensors.</summary>
     public TensorNaming Naming
     {

@@ -110,7 +110,7 @@ public sealed class GreedyGenerator : IDisposable
         }
 
         if ((long)prompt.Count + maximumNewTokens > _config.ContextLength)
-            throw OnnxErrors.PromptTooLong(prompt.Count, maximumNewTokens, _config.ContextLength);
+            throw OnnxErrors.PromptTooLong(prompt.Count, maximumNewTokens, _config.ContextLimit);
     }
 
     /// <summary>Continues the prompts of one batch, the longest first.</summary>

@@ -5,6 +5,7 @@ using Shad.Models.Weights;
 using Shad.Onnx.Export;
 using Shad.Onnx.Generation;
 using Shad.Onnx.Scoring;
+using Shad.Onnx.Sessions;
 using Shad.Onnx.Tests.Support;
 using Shad.Tests.Architectures;
 
@@ -141,7 +142,27 @@ internal sealed class ArchitectureTests
         using var session = ScoringSession.Open(model);
         var sample = TestSamples.Random(new SeededRandom(9), "long", length, ArchitectureModels.Vocabulary);
         var error = Assert.Throws<Core.Errors.ShadException>(() => session.Score(sample))!;
-        Assert.That(error.Message, Does.Contain("64"));
+        Assert.That(error.Message, Does.Contain("64").And.Contain("longrope").And.Contain("512"));
+        using var generator = GreedyGenerator.Open(model);
+        error = Assert.Throws<Core.Errors.ShadException>(() => generator.Generate(sample.InputIds[..60], 5, []))!;
+        Assert.That(error.Message, Does.Contain("longrope"));
+    }
+
+    [TestCaseSource(nameof(Models))]
+    public void Half_precision_is_off_by_its_rounding_only(string name)
+    {
+        using var folder = new TemporaryFolder();
+        using var model = Create(folder, name, TensorDtype.BFloat16);
+        var sample = TestSamples.Random(new SeededRandom(7), "sample", 40, ArchitectureModels.Vocabulary);
+        double[] expected = ArchitectureModels.Reference(name, model).Losses(sample.InputIds);
+        using var session = ScoringSession.Open(model, new ScoringOptions { Precision = ScoringPrecision.Float16 });
+        float[] actual = session.Score(sample);
+
+        // Logits of magnitude 10 to 30 with 11 bits, some dozen roundings each: a few hundredths of a nat, and less on average.
+        double[] differences = [.. Enumerable.Range(1, 39).Select(i => Math.Abs(expected[i] - actual[i]))];
+        TestContext.Out.WriteLine($"largest {differences.Max():e2}, mean {differences.Average():e2}");
+        Assert.That(differences.Max(), Is.LessThan(0.25));
+        Assert.That(differences.Average(), Is.LessThan(0.05).And.GreaterThan(1e-5));
     }
 
     private static ModelFolder Create(TemporaryFolder folder, string name, TensorDtype dtype = TensorDtype.Float32)

@@ -184,6 +184,22 @@ public sealed class ArchitectureTests
         Assert.That(moved, Is.GreaterThan(0.05), "an adapter that changes nothing would pass");
     }
 
+    [TestCaseSource(nameof(Models))]
+    public void Steps_in_bfloat16_learn_the_samples(string name)
+    {
+        using var model = Create(name);
+        using var parameters = new DecoderParameters(model.Config, TunedPart.All, TunePrecision.BFloat16, CPU);
+        parameters.Load(model.Weights);
+        using var decoder = new TorchDecoder(parameters, CPU);
+        using var optimizer = new AdamW(parameters, new AdamWOptions());
+        var trainer = new Trainer(
+            decoder, optimizer, new SftObjective(), new TrainerOptions { TokensPerBatch = 100, Precision = TunePrecision.BFloat16, RecomputeLayers = true }, CPU);
+        var samples = Samples(3, longest: 20);
+        double first = trainer.Step(samples, 1, 5e-3, default).Loss, last = 0;
+        for (int step = 2; step <= 40; step++) last = trainer.Step(samples, step, 5e-3, default).Loss;
+        Assert.That(last, Is.LessThan(first / 2));
+    }
+
     [Test]
     public void A_projection_that_the_architecture_has_not_is_refused_with_those_it_has()
     {
