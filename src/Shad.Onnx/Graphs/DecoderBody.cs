@@ -187,18 +187,12 @@ internal sealed class DecoderBody(
     {
         //   n ─┬─ gate ─ activation ─┐            n ─ up ─ activation ─ down
         //      └─ up ─────────────── × ─ down
+        string? gate = modules.Gate is { } projection ? Linear(at, $"{path}/gate", normed, projection, weights) : null;
         string up = Linear(at, $"{path}/up", normed, modules.Up, weights);
-        if (modules.Gate is { } gate)
-        {
-            string activated = Activated(at, path, Linear(at, $"{path}/gate", normed, gate, weights));
-            up = at.Node("Mul", $"{path}/product", [activated, up]);
-        }
-        else
-        {
-            up = Activated(at, path, up);
-        }
-
-        return Addend(at, $"{path}/down", up, modules.Down, modules.AfterMlpNorm, weights);
+        string inner = gate is null
+            ? Activated(at, path, up)
+            : at.Node("Mul", $"{path}/product", [Activated(at, path, gate), up]);
+        return Addend(at, $"{path}/down", inner, modules.Down, modules.AfterMlpNorm, weights);
     }
 
     private string Activated(GraphBuilder at, string path, string input) => _config.Activation switch
