@@ -47,7 +47,9 @@ public sealed class ModelFolder : IDisposable
         ModelWeights weights = ModelWeights.Open(path);
         try
         {
-            DecoderConfig config = DecoderConfigReader.WithHead(stated, weights.Tensors.ContainsKey(TensorNames.Head), configPath);
+            DecoderConfig bare = stated with { HasBareNames = true };
+            if (!weights.Tensors.ContainsKey(stated.Naming.Embedding) && weights.Tensors.ContainsKey(bare.Naming.Embedding)) stated = bare;
+            DecoderConfig config = DecoderConfigReader.WithHead(stated, weights.Tensors.ContainsKey(stated.Naming.Head), configPath);
             TensorLayout.Check(config, weights.Tensors, path);
             return new ModelFolder(path, config, weights);
         }

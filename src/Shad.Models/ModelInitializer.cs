@@ -55,7 +55,7 @@ public static class ModelInitializer
         for (int i = 0; i < layout.Count; i++)
         {
             TensorSpec tensor = layout[i];
-            (double mean, double deviation) = Distribution(tensor, options, residualScale);
+            (double mean, double deviation) = Distribution(config, tensor, options, residualScale);
             SeededRandom random = new SeededRandom(options.Seed).Fork((ulong)i);
             yield return TensorToWrite.FromBlocks(tensor.Name, options.Dtype, tensor.Shape, block =>
             {
@@ -65,12 +65,12 @@ public static class ModelInitializer
         }
     }
 
-    private static (double Mean, double Deviation) Distribution(TensorSpec tensor, InitializationOptions options, double residualScale)
+    private static (double Mean, double Deviation) Distribution(
+        DecoderConfig config, TensorSpec tensor, InitializationOptions options, double residualScale) => tensor.Kind switch
     {
-        if (tensor.Name.EndsWith(".bias", StringComparison.Ordinal)) return (0, options.BiasDeviation);
-        if (tensor.Shape.Length == 1) return (1, options.NormDeviation);
-        bool writesToResidual = tensor.Name.EndsWith(".o_proj.weight", StringComparison.Ordinal)
-            || tensor.Name.EndsWith(".down_proj.weight", StringComparison.Ordinal);
-        return (0, options.StandardDeviation * (writesToResidual ? residualScale : 1));
-    }
+        TensorKind.Bias => (0, options.BiasDeviation),
+        TensorKind.Norm => (config.Norm == NormKind.RootMeanSquareOfOnePlus ? 0 : 1, options.NormDeviation),
+        TensorKind.ResidualMatrix => (0, options.StandardDeviation * residualScale),
+        _ => (0, options.StandardDeviation),
+    };
 }

@@ -81,8 +81,8 @@ public sealed class ModelFolderTests
     public void An_unsupported_model_is_told_as_such_even_without_weights()
     {
         Directory.CreateDirectory(Model);
-        File.WriteAllText(Path.Combine(Model, "config.json"), """{"model_type":"gpt2","architectures":["GPT2LMHeadModel"]}""");
-        Refusal.Of(() => ModelFolder.Open(Model), "model.architecture_unsupported", "'gpt2'", "qwen2");
+        File.WriteAllText(Path.Combine(Model, "config.json"), """{"model_type":"gpt_neox","architectures":["GPTNeoXForCausalLM"]}""");
+        Refusal.Of(() => ModelFolder.Open(Model), "model.architecture_unsupported", "'gpt_neox'", "qwen2");
     }
 
     [Test]

@@ -31,7 +31,7 @@ public sealed class LoraTests
 
     private static AdapterConfig Adapter(IReadOnlyList<string>? targets = null, bool rankStabilized = false, int[]? layers = null) => new()
     {
-        Rank = 3, Alpha = Alpha, Targets = targets ?? AdapterModules.Names, RankStabilized = rankStabilized, Layers = layers,
+        Rank = 3, Alpha = Alpha, Targets = targets ?? AdapterModules.NamesOf(TinyModels.Llama), RankStabilized = rankStabilized, Layers = layers,
     };
 
     /// <summary>Parameters whose A and B are all random: with B = 0, as a tune begins, most gradients would be 0.</summary>
@@ -76,7 +76,7 @@ public sealed class LoraTests
     private static float[] Values(Tensor tensor) => tensor.reshape(-1).data<float>().ToArray();
 
     private static readonly string[][] TargetSets =
-        [[.. AdapterModules.Names], ["q_proj", "v_proj"], ["k_proj", "up_proj", "down_proj"]];
+        [[.. AdapterModules.NamesOf(TinyModels.Llama)], ["q_proj", "v_proj"], ["k_proj", "up_proj", "down_proj"]];
 
     /// <summary>
     /// Every tensor of the adapters, against central differences of the reference decoder in double precision, which adds

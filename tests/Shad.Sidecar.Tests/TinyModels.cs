@@ -35,7 +35,7 @@ internal static class TinyModels
 
     public static DecoderConfig Qwen3 { get; } = LlamaUntiedGrouped with
     {
-        ModelType = "qwen3", Rotary = new RotaryEmbedding(1_000_000), QueryKeyNorm = true, HeadSize = 12, TiedHead = true,
+        ModelType = "qwen3", Rotary = new RotaryEmbedding(1_000_000), QueryKeyNorm = QueryKeyNorm.EachHead, HeadSize = 12, TiedHead = true,
     };
 
     public static DecoderConfig[] Configs { get; } = [Llama, LlamaUntiedGrouped, Mistral, Qwen2, Qwen3];

@@ -33,7 +33,7 @@ public sealed record AdapterConfig
     /// <summary>Dropout it was trained with.</summary>
     public double Dropout { get; init; }
 
-    /// <summary>Names of the adapted projections, as in <see cref="AdapterModules.Names"/>.</summary>
+    /// <summary>Names of the adapted projections, as in <see cref="AdapterModules.NamesOf"/>.</summary>
     public required IReadOnlyList<string> Targets { get; init; }
 
     /// <summary>True where the scale is <c>alpha / √r</c> (arXiv:2312.03732).</summary>
@@ -51,13 +51,16 @@ public sealed record AdapterConfig
     /// <summary>Reads a config. <see cref="Targets"/> and <see cref="Layers"/> are left empty: the adapter's tensors say it.</summary>
     /// <exception cref="ShadException">The file is missing or damaged, is no LoRA, or uses a feature of PEFT that is not known
     /// here and changes what the adapter computes; the message names it.</exception>
-    public static AdapterConfig Read(string path)
+    /// <param name="path">The file.</param>
+    /// <param name="inputsFirst">True where the model stores its matrices <c>[in, out]</c>, as PEFT's <c>fan_in_fan_out</c> then says
+    /// too; PEFT sets it by itself where it is left out.</param>
+    public static AdapterConfig Read(string path, bool inputsFirst = false)
     {
         using JsonDocument document = JsonFile.ReadObject(path);
         var fields = new ConfigFields(path, document.RootElement);
         string type = fields.OptionalText("peft_type") ?? throw ModelErrors.FieldMissing(path, "peft_type", "LORA");
         if (type != "LORA") throw ModelErrors.AdapterFeature(path, "peft_type", $"'{type}'", "LORA");
-        foreach (JsonProperty member in document.RootElement.EnumerateObject()) Check(member, path);
+        foreach (JsonProperty member in document.RootElement.EnumerateObject()) Check(member, path, inputsFirst);
         double alpha = fields.PositiveNumber("lora_alpha");
         return new AdapterConfig
         {
@@ -70,7 +73,9 @@ public sealed record AdapterConfig
     }
 
     /// <summary>Writes the config as PEFT reads it.</summary>
-    internal void Write(string path)
+    /// <param name="path">The file.</param>
+    /// <param name="inputsFirst">True where the model stores its matrices <c>[in, out]</c>.</param>
+    internal void Write(string path, bool inputsFirst)
     {
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, NewLine = "\n" }))
@@ -98,7 +103,7 @@ public sealed record AdapterConfig
             }
 
             json.WriteString("bias", "none");
-            json.WriteBoolean("fan_in_fan_out", false);
+            json.WriteBoolean("fan_in_fan_out", inputsFirst);
             json.WriteBoolean("use_rslora", RankStabilized);
             json.WriteBoolean("use_dora", false);
             json.WriteBoolean("init_lora_weights", true);
@@ -111,11 +116,13 @@ public sealed record AdapterConfig
     }
 
     /// <summary>Refuses a member that changes what the adapter computes in a way that is not known here.</summary>
-    private static void Check(JsonProperty member, string path)
+    private static void Check(JsonProperty member, string path, bool inputsFirst)
     {
         switch (member.Name)
         {
             case "peft_type" or "r" or "lora_alpha" or "use_rslora" or "target_modules":
+                return;
+            case "fan_in_fan_out" when inputsFirst && member.Value.ValueKind is JsonValueKind.True or JsonValueKind.False:
                 return;
             case "bias" when member.Value.ValueKind == JsonValueKind.String && member.Value.GetString() == "none":
                 return;

@@ -44,28 +44,27 @@ public sealed class AdapterFolder : IAdapter, IDisposable
         ArgumentNullException.ThrowIfNull(model);
         path = System.IO.Path.GetFullPath(path);
         if (!Directory.Exists(path)) throw ModelErrors.AdapterFolderMissing(path);
-        AdapterConfig config = AdapterConfig.Read(System.IO.Path.Combine(path, AdapterConfig.FileName));
+        AdapterConfig config = AdapterConfig.Read(System.IO.Path.Combine(path, AdapterConfig.FileName), model.Naming.InputsFirst);
         SafetensorsFile file = SafetensorsFile.Open(System.IO.Path.Combine(path, WeightsFileName));
         try
         {
-            var shapes = TensorLayout.Expected(model).ToDictionary(static spec => spec.Name, static spec => spec.Shape, StringComparer.Ordinal);
             var left = new Dictionary<string, TensorEntry>(file.Tensors, StringComparer.Ordinal);
             var weights = new List<string>();
             var layers = new SortedSet<int>();
             var names = new HashSet<string>(StringComparer.Ordinal);
             for (int i = 0; i < model.LayerCount; i++)
             {
-                foreach (LinearTensorNames module in AdapterModules.Of(TensorNames.Layer(i)))
+                foreach (LinearModule module in LayerModules.Of(model, i).Linears)
                 {
                     string weight = module.Weight, down = AdapterModules.Down(weight), up = AdapterModules.Up(weight);
                     bool hasDown = left.Remove(down, out TensorEntry? a), hasUp = left.Remove(up, out TensorEntry? b);
                     if (!hasDown && !hasUp) continue;
                     if (!hasDown || !hasUp) throw ModelErrors.AdapterTensorMissing(file.Path, hasDown ? up : down);
-                    Require(a!, [config.Rank, shapes[weight][1]]);
-                    Require(b!, [shapes[weight][0], config.Rank]);
+                    Require(a!, [config.Rank, module.Inputs]);
+                    Require(b!, [module.Outputs, config.Rank]);
                     weights.Add(weight);
                     layers.Add(i);
-                    names.Add(AdapterModules.NameOf(weight));
+                    names.Add(module.Name);
                 }
             }
 
@@ -73,7 +72,7 @@ public sealed class AdapterFolder : IAdapter, IDisposable
             if (weights.Count == 0) throw ModelErrors.AdapterEmpty(file.Path);
             config = config with
             {
-                Targets = [.. AdapterModules.Names.Where(names.Contains)],
+                Targets = [.. AdapterModules.NamesOf(model).Where(names.Contains)],
                 Layers = layers.Count == model.LayerCount ? null : [.. layers],
             };
             return new AdapterFolder(path, config, weights, file);
@@ -106,15 +105,16 @@ public sealed class AdapterFolder : IAdapter, IDisposable
     {
         ArgumentNullException.ThrowIfNull(path);
         ArgumentNullException.ThrowIfNull(adapter);
-        var shapes = TensorLayout.Expected(model).ToDictionary(static spec => spec.Name, static spec => spec.Shape, StringComparer.Ordinal);
+        var modules = Enumerable.Range(0, model.LayerCount).SelectMany(layer => LayerModules.Of(model, layer).Linears)
+            .ToDictionary(static module => module.Weight, StringComparer.Ordinal);
         long rank = adapter.Config.Rank;
         SafetensorsWriter.Write(System.IO.Path.Combine(path, WeightsFileName), adapter.AdaptedWeights.SelectMany(weight => (TensorToWrite[])[
             TensorToWrite.FromFloat32(
-                AdapterModules.Down(weight), TensorDtype.Float32, [rank, shapes[weight][1]], () => adapter.ReadDown(weight)),
+                AdapterModules.Down(weight), TensorDtype.Float32, [rank, modules[weight].Inputs], () => adapter.ReadDown(weight)),
             TensorToWrite.FromFloat32(
-                AdapterModules.Up(weight), TensorDtype.Float32, [shapes[weight][0], rank], () => adapter.ReadUp(weight)),
+                AdapterModules.Up(weight), TensorDtype.Float32, [modules[weight].Outputs, rank], () => adapter.ReadUp(weight)),
         ]));
-        adapter.Config.Write(System.IO.Path.Combine(path, AdapterConfig.FileName));
+        adapter.Config.Write(System.IO.Path.Combine(path, AdapterConfig.FileName), model.Naming.InputsFirst);
     }
 
     /// <inheritdoc/>

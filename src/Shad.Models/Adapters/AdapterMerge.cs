@@ -33,6 +33,10 @@ public static class AdapterMerge
         float[] down = adapter.ReadDown(spec.Name), up = adapter.ReadUp(spec.Name);
         int rank = adapter.Config.Rank, inputs = (int)spec.Shape[1];
         double scale = adapter.Config.Scale;
+
+        // (B·A)ᵀ = Aᵀ·Bᵀ: where the matrix is stored with its inputs first, A and B change places.
+        if (model.Config.Naming.InputsFirst)
+            (down, up) = (Transposed(up, columns: rank), Transposed(down, columns: down.Length / rank));
         var change = new float[inputs];
         for (int row = 0; row * (long)inputs < weight.Length; row++)
         {
@@ -42,6 +46,18 @@ public static class AdapterMerge
         }
 
         return weight;
+    }
+
+    private static float[] Transposed(float[] matrix, int columns)
+    {
+        int rows = matrix.Length / columns;
+        var result = new float[matrix.Length];
+        for (int row = 0; row < rows; row++)
+        {
+            for (int column = 0; column < columns; column++) result[column * rows + row] = matrix[row * columns + column];
+        }
+
+        return result;
     }
 
     /// <summary><c>target += factor · source</c>.</summary>

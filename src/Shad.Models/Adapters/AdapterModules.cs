@@ -1,3 +1,5 @@
+using Shad.Models.Configuration;
+using Shad.Models.Families;
 using Shad.Models.Weights;
 
 namespace Shad.Models.Adapters;
@@ -8,13 +10,14 @@ public static class AdapterModules
     private const string Prefix = "base_model.model.", WeightSuffix = ".weight";
     private const string DownSuffix = ".lora_A.weight", UpSuffix = ".lora_B.weight";
 
-    /// <summary>The projections of a layer, by PEFT's names.</summary>
+    /// <summary>The matrices of a layer that an adapter can change, by PEFT's names: those of the Llama family, and what other families
+    /// call theirs.</summary>
     public static IReadOnlyList<string> Names { get; } =
-        ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+        ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", .. NamesOfOthers()];
 
-    /// <summary>The projections of a layer, in the order of <see cref="Names"/>.</summary>
-    public static IReadOnlyList<LinearTensorNames> Of(LayerTensorNames layer) =>
-        [layer.Query, layer.Key, layer.Value, layer.Output, layer.Gate, layer.Up, layer.Down];
+    /// <summary>The names of a model's matrices, each once, in the order of the forward pass.</summary>
+    public static IReadOnlyList<string> NamesOf(DecoderConfig config) =>
+        [.. LayerModules.Of(config, 0).Linears.Select(static module => module.Name).Distinct()];
 
     /// <summary>The name of a projection within its layer: <c>q_proj</c> of <c>model.layers.0.self_attn.q_proj.weight</c>.</summary>
     /// <param name="weight">Name of the projection's matrix.</param>
@@ -30,7 +33,7 @@ public static class AdapterModules
     public static string Down(string weight)
     {
         ArgumentNullException.ThrowIfNull(weight);
-        return Prefix + weight[..^WeightSuffix.Length] + DownSuffix;
+        return PathOf(weight) + DownSuffix;
     }
 
     /// <summary>Name of B, <c>[out, r]</c>, in an adapter's file.</summary>
@@ -38,6 +41,24 @@ public static class AdapterModules
     public static string Up(string weight)
     {
         ArgumentNullException.ThrowIfNull(weight);
-        return Prefix + weight[..^WeightSuffix.Length] + UpSuffix;
+        return PathOf(weight) + UpSuffix;
     }
+
+    // PEFT knows a module by its place in the model with its head, however the base model's tensors are called.
+    private static string PathOf(string weight)
+    {
+        string module = weight[..^WeightSuffix.Length];
+        var naming = DecoderFamily.All.Select(static family => family.Naming)
+            .FirstOrDefault(naming => module.StartsWith(naming.WithoutBase().Layers, StringComparison.Ordinal));
+        return Prefix + naming?.Base + module;
+    }
+
+    private static IEnumerable<string> NamesOfOthers() => DecoderFamily.All
+        .SelectMany(static family => (string[])[
+            family.Naming.Query, family.Naming.Key, family.Naming.Value, family.Naming.Output, family.Naming.Gate, family.Naming.Up,
+            family.Naming.Down,
+        ])
+        .Select(static path => path[(path.LastIndexOf('.') + 1)..])
+        .Distinct()
+        .Except(["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]);
 }

@@ -18,6 +18,9 @@ internal readonly record struct ConfigFields(string Path, JsonElement Element, s
     public JsonElement? Find(string field) =>
         Element.TryGetProperty(field, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
+    /// <summary>True where the field is there, be it null.</summary>
+    public bool IsStated(string field) => Element.TryGetProperty(field, out _);
+
     public int PositiveInt(string field, int largest = int.MaxValue) =>
         OptionalPositiveInt(field, largest) ?? throw ModelErrors.FieldMissing(Path, NameOf(field), PositiveInteger + largest);
 
@@ -70,6 +73,21 @@ internal readonly record struct ConfigFields(string Path, JsonElement Element, s
         if (value.ValueKind != JsonValueKind.Array || value.EnumerateArray().Any(static item => item.ValueKind != JsonValueKind.String))
             throw Invalid(field, value, "a list of strings");
         return [.. value.EnumerateArray().Select(static item => item.GetString()!)];
+    }
+
+    public IReadOnlyList<double>? OptionalPositiveNumbers(string field)
+    {
+        if (Find(field) is not { } value) return null;
+        if (value.ValueKind != JsonValueKind.Array) throw Invalid(field, value, "a list of positive numbers");
+        var numbers = new List<double>();
+        foreach (JsonElement item in value.EnumerateArray())
+        {
+            if (item.ValueKind != JsonValueKind.Number || !item.TryGetDouble(out double number) || !(number > 0) || !double.IsFinite(number))
+                throw Invalid(field, item, "a list of positive numbers");
+            numbers.Add(number);
+        }
+
+        return numbers;
     }
 
     public ConfigFields? OptionalObject(string field)

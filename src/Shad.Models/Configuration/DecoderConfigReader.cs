@@ -1,13 +1,13 @@
 using System.Text.Json;
 using Shad.Core.Errors;
 using Shad.Models.Errors;
-using Shad.Models.Weights;
+using Shad.Models.Families;
 
 namespace Shad.Models.Configuration;
 
 /// <summary>Reads <c>config.json</c> of a Hugging Face model folder.</summary>
 /// <remarks>
-/// Supported: the Llama, Mistral, Qwen2 (and 2.5) and Qwen3 families, as transformers 4 and 5 write them. Fields absent take
+/// Supported are the families of <see cref="DecoderFamily.All"/>, as transformers 4 and 5 write them. Fields absent take
 /// the values of transformers' configuration classes, unless the sizes of the model depend on them: those must be given.
 /// </remarks>
 public static class DecoderConfigReader
@@ -18,9 +18,7 @@ public static class DecoderConfigReader
     // Far beyond any model; keeps a hostile config from making us list billions of tensors.
     private const int MostLayers = 4096;
 
-    // Defaults of MistralConfig, Qwen2Config and Qwen3Config in transformers.
-    private const double DefaultTheta = 10_000;
-    private const int DefaultWindow = 4096;
+    // Default of Qwen2Config and Qwen3Config in transformers.
     private const int DefaultFullAttentionLayers = 28;
 
     /// <summary>Reads a config.</summary>
@@ -58,46 +56,56 @@ public static class DecoderConfigReader
     /// <summary>Lets the weights decide what the head is: one that is present is used, whatever the config said.</summary>
     internal static DecoderConfig WithHead(DecoderConfig stated, bool headPresent, string path)
     {
-        if (!headPresent && !stated.TiedHead) throw ModelErrors.HeadMissing(path, TensorNames.Head);
+        if (!headPresent && !stated.TiedHead) throw ModelErrors.HeadMissing(path, stated.Naming.Head);
         return stated with { TiedHead = !headPresent };
     }
 
     private static DecoderConfig FromFields(ConfigFields fields)
     {
         DecoderFamily family = ReadFamily(fields);
-        RequireSupported(fields);
+        RequireNotQuantized(fields);
 
-        int hiddenSize = fields.PositiveInt("hidden_size");
-        int layers = fields.PositiveInt("num_hidden_layers", MostLayers);
+        int hiddenSize = fields.PositiveInt(family.FieldName("hidden_size"));
+        int layers = fields.PositiveInt(family.FieldName("num_hidden_layers"), MostLayers);
         int vocabularySize = fields.PositiveInt("vocab_size");
         (int heads, int keyValueHeads, int headSize) = ReadHeads(fields, family, hiddenSize);
-        bool attentionBias = family.AttentionBias == DecoderFamily.AttentionBiasRule.AsConfigured && fields.Flag("attention_bias", absent: false);
-        (int? window, bool[]? windowLayers) = ReadWindow(fields, family, layers);
+        bool attentionBias = family.AttentionBias == DecoderFamily.AttentionBiasRule.Always
+            || (family.AttentionBias == DecoderFamily.AttentionBiasRule.AsConfigured && fields.Flag("attention_bias", absent: false));
         IReadOnlyList<int> beginnings = fields.TokenIds("bos_token_id", vocabularySize);
+        int contextLength = fields.PositiveInt(family.FieldName("max_position_embeddings"));
+        string inner = family.FieldName("intermediate_size");
 
-        return new DecoderConfig
+        var config = family.Fixed(new DecoderConfig
         {
             ModelType = family.ModelType,
             HiddenSize = hiddenSize,
-            IntermediateSize = fields.PositiveInt("intermediate_size"),
+            IntermediateSize = family.DefaultInnerFactor is { } factor
+                ? fields.OptionalPositiveInt(inner) ?? (int)Math.Min(int.MaxValue, (long)factor * hiddenSize)
+                : fields.PositiveInt(inner),
             LayerCount = layers,
             AttentionHeads = heads,
             KeyValueHeads = keyValueHeads,
             HeadSize = headSize,
             VocabularySize = vocabularySize,
-            ContextLength = fields.PositiveInt("max_position_embeddings"),
-            NormEpsilon = ReadNormEpsilon(fields),
-            Rotary = ReadRotary(fields),
+            ContextLength = contextLength,
+            NormEpsilon = ReadNormEpsilon(fields, family.FieldName("rms_norm_eps")),
+            Activation = Activations.Read(fields, family),
+            Rotary = RotaryFields.Read(fields, family, headSize, contextLength),
             QueryKeyValueBias = attentionBias || family.AttentionBias == DecoderFamily.AttentionBiasRule.QueryKeyValueAlways,
             OutputBias = attentionBias,
             MlpBias = family.MlpBiasConfigurable && fields.Flag("mlp_bias", absent: false),
-            QueryKeyNorm = family.QueryKeyNorm,
-            SlidingWindow = window,
-            SlidingWindowLayers = windowLayers,
-            TiedHead = fields.Flag("tie_word_embeddings", absent: false),
+            TiedHead = fields.Flag("tie_word_embeddings", family.TiedByDefault),
             BeginningOfSequenceId = beginnings.Count > 0 ? beginnings[0] : null,
             EndOfSequenceIds = fields.TokenIds("eos_token_id", vocabularySize),
-        };
+        });
+        foreach (FamilyField field in family.Fields) config = field.Read(fields, config);
+        (int? window, bool[]? windowLayers) = ReadWindow(fields, family, config);
+        config = config with { SlidingWindow = window, SlidingWindowLayers = windowLayers };
+
+        // Beyond the original context other frequencies apply, which are not computed.
+        return config.Rotary.Scaling is LongRotaryScaling scaling
+            ? config with { ContextLength = Math.Min(contextLength, scaling.OriginalContextLength) }
+            : config;
     }
 
     private static DecoderFamily ReadFamily(ConfigFields fields)
@@ -107,45 +115,35 @@ public static class DecoderConfigReader
         if (modelType is null && architectures.Count == 0)
             throw ModelErrors.FieldMissing(fields.Path, "model_type", "one of " + string.Join(", ", DecoderFamily.All.Select(static f => f.ModelType)));
 
-        DecoderFamily? byType = modelType is null ? null : DecoderFamily.OfModelType(modelType) ?? throw Unsupported("model_type", modelType);
+        DecoderFamily? byType = modelType is null ? null : DecoderFamily.OfModelType(modelType) ?? throw DecoderFamily.Unsupported(fields.Path, "model_type", modelType);
         DecoderFamily? byArchitecture = architectures.Count == 0
             ? null
-            : DecoderFamily.OfArchitecture(architectures[0]) ?? throw Unsupported("architectures", architectures[0]);
+            : DecoderFamily.OfArchitecture(architectures[0]) ?? throw DecoderFamily.Unsupported(fields.Path, "architectures", architectures[0]);
         if (byType is not null && byArchitecture is not null && byType != byArchitecture)
             throw ModelErrors.FieldInvalid(
                 fields.Path, "architectures", $"'{architectures[0]}'", $"'{byType.Architecture}', since model_type is '{modelType}'");
         return (byType ?? byArchitecture)!;
-
-        ShadException Unsupported(string field, string value) => ModelErrors.ArchitectureUnsupported(
-            fields.Path, field, value, DecoderFamily.All.Select(static f => $"{f.Architecture} ({f.ModelType})"));
     }
 
-    private static void RequireSupported(ConfigFields fields)
+    private static void RequireNotQuantized(ConfigFields fields)
     {
         if (fields.OptionalObject("quantization_config") is { } quantization)
             throw ModelErrors.Quantized(fields.Path, quantization.OptionalText("quant_method") ?? "unnamed method");
-        if (fields.OptionalText("hidden_act") is { } activation && activation is not ("silu" or "swish"))
-            throw ModelErrors.FieldInvalid(fields.Path, "hidden_act", $"'{activation}'", "'silu', the only activation supported");
-        RequireWholeRotation(fields);
-    }
-
-    private static void RequireWholeRotation(ConfigFields fields)
-    {
-        if (fields.OptionalPositiveNumber("partial_rotary_factor") is { } share && share != 1)
-            throw fields.Invalid("partial_rotary_factor", fields.Find("partial_rotary_factor")!.Value, "1: heads that are rotated whole");
     }
 
     private static (int Heads, int KeyValueHeads, int HeadSize) ReadHeads(ConfigFields fields, DecoderFamily family, int hiddenSize)
     {
-        int heads = fields.PositiveInt("num_attention_heads");
-        int keyValueHeads = fields.OptionalPositiveInt("num_key_value_heads", heads) ?? heads;
+        string headsField = family.FieldName("num_attention_heads");
+        int heads = fields.PositiveInt(headsField);
+        int keyValueHeads = (family.HasKeyValueHeadsField ? fields.OptionalPositiveInt("num_key_value_heads", heads) : null) ?? heads;
         if (heads % keyValueHeads != 0)
             throw ModelErrors.FieldInvalid(fields.Path, "num_key_value_heads", $"{keyValueHeads}", $"a divisor of num_attention_heads, {heads}");
 
-        int? given = fields.OptionalPositiveInt("head_dim", 1 << 16) ?? family.DefaultHeadSize;
+        int? given = (family.HasHeadSizeField ? fields.OptionalPositiveInt("head_dim", 1 << 16) : null) ?? family.DefaultHeadSize;
         if (given is null && hiddenSize % heads != 0)
             throw ModelErrors.FieldInvalid(
-                fields.Path, "num_attention_heads", $"{heads}", $"a divisor of hidden_size, {hiddenSize}, or a field 'head_dim'");
+                fields.Path, headsField, $"{heads}",
+                $"a divisor of {family.FieldName("hidden_size")}, {hiddenSize}" + (family.HasHeadSizeField ? ", or a field 'head_dim'" : ""));
         int headSize = given ?? hiddenSize / heads;
         if (headSize % 2 != 0)
             throw ModelErrors.FieldInvalid(fields.Path, "head_dim", $"{headSize}", "an even number: rotation turns pairs of coordinates");
@@ -154,75 +152,28 @@ public static class DecoderConfigReader
         return (heads, keyValueHeads, headSize);
     }
 
-    private static float ReadNormEpsilon(ConfigFields fields)
+    private static float ReadNormEpsilon(ConfigFields fields, string field)
     {
-        float epsilon = (float)fields.PositiveNumber("rms_norm_eps");
+        float epsilon = (float)fields.PositiveNumber(field);
         return epsilon > 0 && epsilon < 1
             ? epsilon
-            : throw fields.Invalid("rms_norm_eps", fields.Find("rms_norm_eps")!.Value, "a small positive number below 1");
+            : throw fields.Invalid(field, fields.Find(field)!.Value, "a small positive number below 1");
     }
 
-    // transformers 4 has rope_theta and rope_scaling side by side; transformers 5 has one object, rope_parameters, with both,
-    // and lets what is inside it win over a rope_theta left beside it.
-    private static RotaryEmbedding ReadRotary(ConfigFields fields)
-    {
-        double theta = fields.OptionalPositiveNumber("rope_theta") ?? DefaultTheta;
-        ConfigFields? scaling = fields.OptionalObject("rope_parameters") ?? fields.OptionalObject("rope_scaling");
-        if (scaling is not { } parameters) return new RotaryEmbedding(theta);
-        RequireWholeRotation(parameters);
-        return new RotaryEmbedding(parameters.OptionalPositiveNumber("rope_theta") ?? theta, ReadScaling(parameters, fields));
-    }
-
-    private static RotaryScaling? ReadScaling(ConfigFields parameters, ConfigFields fields)
-    {
-        string typeField = parameters.Find("rope_type") is null ? "type" : "rope_type";
-        switch (parameters.OptionalText(typeField))
-        {
-            case null when parameters.Element.EnumerateObject().All(static member => member.Name is "rope_theta" or "partial_rotary_factor"):
-            case "default":
-                return null;
-            case null:
-                throw ModelErrors.FieldMissing(parameters.Path, parameters.NameOf("rope_type"), "one of default, linear, llama3");
-            case "linear":
-                return new LinearRotaryScaling(ReadFactor(parameters));
-            case "llama3":
-                return ReadLlama3Scaling(parameters, fields);
-            case { } other:
-                throw ModelErrors.RotaryUnsupported(parameters.Path, parameters.NameOf(typeField), other);
-        }
-    }
-
-    private static Llama3RotaryScaling ReadLlama3Scaling(ConfigFields parameters, ConfigFields fields)
-    {
-        double low = parameters.PositiveNumber("low_freq_factor");
-        double high = parameters.PositiveNumber("high_freq_factor");
-        if (high <= low)
-            throw parameters.Invalid("high_freq_factor", parameters.Find("high_freq_factor")!.Value, "a number above low_freq_factor");
-        int original = parameters.OptionalPositiveInt("original_max_position_embeddings")
-            ?? fields.PositiveInt("original_max_position_embeddings");
-        return new Llama3RotaryScaling(ReadFactor(parameters), low, high, original);
-    }
-
-    private static double ReadFactor(ConfigFields parameters)
-    {
-        double factor = parameters.PositiveNumber("factor");
-        return factor >= 1 ? factor : throw parameters.Invalid("factor", parameters.Find("factor")!.Value, "a number of at least 1");
-    }
-
-    private static (int? Window, bool[]? Layers) ReadWindow(ConfigFields fields, DecoderFamily family, int layerCount)
+    private static (int? Window, bool[]? Layers) ReadWindow(ConfigFields fields, DecoderFamily family, DecoderConfig config)
     {
         bool switchedOn = family.Window switch
         {
-            DecoderFamily.WindowRule.WhereSet => true,
+            DecoderFamily.WindowRule.WhereSet or DecoderFamily.WindowRule.InLayers => true,
             DecoderFamily.WindowRule.WhereSwitchedOn => fields.Flag("use_sliding_window", absent: false),
             _ => false,
         };
         if (!switchedOn) return (null, null);
         // A null switches the window off; a field that is not there at all takes the default.
-        bool isStated = fields.Element.TryGetProperty("sliding_window", out _);
-        if ((isStated ? fields.OptionalPositiveInt("sliding_window") : DefaultWindow) is not { } window) return (null, null);
+        if ((fields.IsStated("sliding_window") ? fields.OptionalPositiveInt("sliding_window") : family.DefaultWindow) is not { } window)
+            return (null, null);
 
-        bool[] layers = ReadLayerTypes(fields, layerCount) ?? LayersByPosition(fields, family, layerCount);
+        bool[] layers = ReadLayerTypes(fields, config.LayerCount) ?? LayersByPosition(fields, family, config);
         if (!layers.Contains(true)) return (null, null);
         return (window, layers.Contains(false) ? layers : null);
     }
@@ -241,11 +192,13 @@ public static class DecoderConfigReader
         })];
     }
 
-    private static bool[] LayersByPosition(ConfigFields fields, DecoderFamily family, int layerCount)
+    private static bool[] LayersByPosition(ConfigFields fields, DecoderFamily family, DecoderConfig config)
     {
+        IEnumerable<int> layers = Enumerable.Range(0, config.LayerCount);
+        if (family.DefaultWindowLayers is { } rule) return [.. layers.Select(layer => rule(fields, config, layer))];
         int first = family.Window == DecoderFamily.WindowRule.WhereSwitchedOn
             ? fields.OptionalCount("max_window_layers") ?? DefaultFullAttentionLayers
             : 0;
-        return [.. Enumerable.Range(0, layerCount).Select(layer => layer >= first)];
+        return [.. layers.Select(layer => layer >= first)];
     }
 }

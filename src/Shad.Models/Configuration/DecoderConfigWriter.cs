@@ -1,7 +1,8 @@
-using System.Globalization;
+using System.Reflection;
 using System.Text.Json;
 using Shad.Core.Errors;
 using Shad.Models.Errors;
+using Shad.Models.Families;
 using Shad.Models.Weights;
 
 namespace Shad.Models.Configuration;
@@ -22,11 +23,13 @@ public static class DecoderConfigWriter
     }
 
     /// <summary>The content of <c>config.json</c>, UTF-8.</summary>
+    /// <remarks>What is written is read again: a config that its model type cannot say would come back as another one.</remarks>
     /// <exception cref="ShadException">The model type cannot express the config.</exception>
     public static byte[] ToJson(DecoderConfig config, TensorDtype dtype)
     {
         ArgumentNullException.ThrowIfNull(config);
-        DecoderFamily family = RequireExpressible(config);
+        DecoderFamily family = DecoderFamily.OfModelType(config.ModelType)
+            ?? throw ModelErrors.ConfigInexpressible(config.ModelType, "anything; it is not a supported type");
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, NewLine = "\n" }))
         {
@@ -36,72 +39,67 @@ public static class DecoderConfigWriter
             json.WriteEndArray();
             json.WriteString("model_type", family.ModelType);
             json.WriteString("torch_dtype", dtype.HuggingFaceName());
-            json.WriteNumber("hidden_size", config.HiddenSize);
-            json.WriteNumber("intermediate_size", config.IntermediateSize);
-            json.WriteNumber("num_hidden_layers", config.LayerCount);
-            json.WriteNumber("num_attention_heads", config.AttentionHeads);
-            json.WriteNumber("num_key_value_heads", config.KeyValueHeads);
-            json.WriteNumber("head_dim", config.HeadSize);
+            json.WriteNumber(family.FieldName("hidden_size"), config.HiddenSize);
+            json.WriteNumber(family.FieldName("intermediate_size"), config.IntermediateSize);
+            json.WriteNumber(family.FieldName("num_hidden_layers"), config.LayerCount);
+            json.WriteNumber(family.FieldName("num_attention_heads"), config.AttentionHeads);
+            if (family.HasKeyValueHeadsField) json.WriteNumber("num_key_value_heads", config.KeyValueHeads);
+            if (family.HasHeadSizeField) json.WriteNumber("head_dim", config.HeadSize);
             json.WriteNumber("vocab_size", config.VocabularySize);
-            json.WriteNumber("max_position_embeddings", config.ContextLength);
-            json.WriteString("hidden_act", "silu");
-            WriteFloat(json, "rms_norm_eps", config.NormEpsilon.ToString("R", CultureInfo.InvariantCulture));
-            WriteRotary(json, config);
+            json.WriteNumber(
+                family.FieldName("max_position_embeddings"),
+                config.Rotary.Scaling is LongRotaryScaling scaling ? scaling.ExtendedContextLength : config.ContextLength);
+            json.WriteString(family.FieldName("hidden_act"), Activations.NameOf(config, family));
+            json.WriteFloat(family.FieldName("rms_norm_eps"), config.NormEpsilon);
+            if (!config.LearnedPositions) RotaryFields.Write(json, config, family);
             WriteAttention(json, config, family);
             json.WriteBoolean("tie_word_embeddings", config.TiedHead);
             WriteTokenIds(json, config);
+            foreach (FamilyField field in family.Fields) field.Write(json, config);
             json.WriteEndObject();
         }
 
         buffer.WriteByte((byte)'\n');
-        return buffer.ToArray();
+        byte[] content = buffer.ToArray();
+        RequireSame(config, content);
+        return content;
     }
 
-    private static DecoderFamily RequireExpressible(DecoderConfig config)
+    private static void RequireSame(DecoderConfig config, byte[] content)
     {
-        DecoderFamily family = DecoderFamily.OfModelType(config.ModelType) ?? throw Cannot("anything; it is not a supported type");
-        bool biasFits = family.AttentionBias switch
+        DecoderConfig read;
+        try
         {
-            DecoderFamily.AttentionBiasRule.QueryKeyValueAlways => config is { QueryKeyValueBias: true, OutputBias: false },
-            DecoderFamily.AttentionBiasRule.AsConfigured => config.QueryKeyValueBias == config.OutputBias,
-            _ => config is { QueryKeyValueBias: false, OutputBias: false },
-        };
-        if (!biasFits)
-            throw Cannot($"biases {(config.QueryKeyValueBias ? "on" : "off")} for query, key and value, {(config.OutputBias ? "on" : "off")} for the output");
-        if (config.MlpBias && !family.MlpBiasConfigurable) throw Cannot("biases in the MLP");
-        if (config.QueryKeyNorm != family.QueryKeyNorm) throw Cannot(config.QueryKeyNorm ? "norms of query and key heads" : "no norms of query and key heads");
-        if (config.SlidingWindow is not null && family.Window == DecoderFamily.WindowRule.Never) throw Cannot("a sliding window");
-        return family;
-
-        ShadException Cannot(string what) => ModelErrors.ConfigInexpressible(config.ModelType, what);
-    }
-
-    private static void WriteRotary(Utf8JsonWriter json, DecoderConfig config)
-    {
-        WriteFloat(json, "rope_theta", Text(config.Rotary.Theta));
-        switch (config.Rotary.Scaling)
-        {
-            case null:
-                json.WriteNull("rope_scaling");
-                break;
-            case LinearRotaryScaling linear:
-                json.WriteStartObject("rope_scaling");
-                json.WriteString("rope_type", "linear");
-                WriteFloat(json, "factor", Text(linear.Factor));
-                json.WriteEndObject();
-                break;
-            case Llama3RotaryScaling llama3:
-                json.WriteStartObject("rope_scaling");
-                json.WriteString("rope_type", "llama3");
-                WriteFloat(json, "factor", Text(llama3.Factor));
-                WriteFloat(json, "low_freq_factor", Text(llama3.LowFrequencyFactor));
-                WriteFloat(json, "high_freq_factor", Text(llama3.HighFrequencyFactor));
-                json.WriteNumber("original_max_position_embeddings", llama3.OriginalContextLength);
-                json.WriteEndObject();
-                break;
-            case { } other:
-                throw ModelErrors.ConfigInexpressible(config.ModelType, $"rotary scaling {other.GetType().Name}");
+            read = DecoderConfigReader.Parse(content, DecoderConfigReader.FileName, headPresent: !config.TiedHead);
         }
+        catch (ShadException error)
+        {
+            throw ModelErrors.ConfigInexpressible(config.ModelType, error.Message);
+        }
+
+        for (int layer = 0; layer < config.LayerCount; layer++)
+        {
+            if (read.WindowOf(layer) != config.WindowOf(layer)) throw Cannot(nameof(DecoderConfig.SlidingWindow), config.WindowOf(layer), layer);
+            if (read.RotaryOf(layer) != config.RotaryOf(layer)) throw Cannot(nameof(DecoderConfig.Rotary), config.RotaryOf(layer), layer);
+        }
+
+        foreach (PropertyInfo property in typeof(DecoderConfig).GetProperties().Where(static property => property.CanWrite))
+        {
+            object? wanted = property.GetValue(config), got = property.GetValue(read);
+            bool isSame = property.Name switch
+            {
+                nameof(DecoderConfig.EndOfSequenceIds) => config.EndOfSequenceIds.SequenceEqual(read.EndOfSequenceIds),
+                nameof(DecoderConfig.SlidingWindow) or nameof(DecoderConfig.SlidingWindowLayers) or nameof(DecoderConfig.RotaryLayers)
+                    or nameof(DecoderConfig.Rotary) or nameof(DecoderConfig.WindowRotary) or nameof(DecoderConfig.HasBareNames) => true,
+                // A scale may be written as the scalar whose root it is one over.
+                nameof(DecoderConfig.ScoreScale) => Math.Abs(config.AttentionScale - read.AttentionScale) <= 1e-12 * config.AttentionScale,
+                _ => Equals(wanted, got),
+            };
+            if (!isSame) throw Cannot(property.Name, wanted, layer: null);
+        }
+
+        ShadException Cannot(string property, object? value, int? layer) => ModelErrors.ConfigInexpressible(
+            config.ModelType, $"{property} {value ?? "none"}" + (layer is null ? "" : $" in layer {layer}"));
     }
 
     private static void WriteAttention(Utf8JsonWriter json, DecoderConfig config, DecoderFamily family)
@@ -114,16 +112,14 @@ public static class DecoderConfigWriter
         if (config.SlidingWindow is { } window) json.WriteNumber("sliding_window", window);
         else json.WriteNull("sliding_window");
         bool[] sliding = [.. Enumerable.Range(0, config.LayerCount).Select(layer => config.WindowOf(layer) is not null)];
-        if (family.Window == DecoderFamily.WindowRule.WhereSet)
+        if (family.Window == DecoderFamily.WindowRule.WhereSet) return;
+        if (family.Window == DecoderFamily.WindowRule.WhereSwitchedOn)
         {
-            if (config.SlidingWindow is not null && sliding.Contains(false))
-                throw ModelErrors.ConfigInexpressible(config.ModelType, "a sliding window in some layers only");
-            return;
+            json.WriteBoolean("use_sliding_window", config.SlidingWindow is not null);
+            // Older transformers know this field only; where windows are not one run of the last layers, layer_types says it.
+            json.WriteNumber("max_window_layers", sliding.Contains(true) ? Array.IndexOf(sliding, true) : config.LayerCount);
         }
 
-        json.WriteBoolean("use_sliding_window", config.SlidingWindow is not null);
-        // Older transformers know this field only; where windows are not one run of the last layers, layer_types says it.
-        json.WriteNumber("max_window_layers", sliding.Contains(true) ? Array.IndexOf(sliding, true) : config.LayerCount);
         json.WriteStartArray("layer_types");
         foreach (bool isSliding in sliding) json.WriteStringValue(isSliding ? "sliding_attention" : "full_attention");
         json.WriteEndArray();
@@ -147,14 +143,5 @@ public static class DecoderConfigWriter
                 json.WriteEndArray();
                 break;
         }
-    }
-
-    private static string Text(double value) => value.ToString("R", CultureInfo.InvariantCulture);
-
-    // transformers warns, or refuses, where a factor is written as a whole number: 8.0, not 8.
-    private static void WriteFloat(Utf8JsonWriter json, string name, string digits)
-    {
-        json.WritePropertyName(name);
-        json.WriteRawValue(digits.AsSpan().IndexOfAny(".E") < 0 ? digits + ".0" : digits);
     }
 }

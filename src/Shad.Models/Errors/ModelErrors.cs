@@ -58,9 +58,9 @@ internal static class ModelErrors
         "model.architecture_unsupported", $"The architecture '{value}' is not supported", Field(path, field),
         "one of " + string.Join(", ", supported), "Use a model of a supported family");
 
-    public static ShadException RotaryUnsupported(string path, string field, string value) => new(
+    public static ShadException RotaryUnsupported(string path, string field, string value, string supported) => new(
         "model.rope_unsupported", $"The rotary scaling '{value}' is not supported", Field(path, field),
-        "one of default, linear, llama3");
+        supported);
 
     public static ShadException Quantized(string path, string method) => new(
         "model.quantized", $"The weights are quantized ('{method}')", Field(path, "quantization_config"),

@@ -4,10 +4,30 @@ using Shad.Models.Errors;
 
 namespace Shad.Models.Weights;
 
+/// <summary>What a tensor is for.</summary>
+public enum TensorKind
+{
+    /// <summary>Token embedding, learned positions or LM head.</summary>
+    Table,
+
+    /// <summary>Scale of a norm.</summary>
+    Norm,
+
+    /// <summary>Matrix of a projection.</summary>
+    Matrix,
+
+    /// <summary>Matrix of a projection whose results are added to the residual stream.</summary>
+    ResidualMatrix,
+
+    /// <summary>Bias of a norm or projection.</summary>
+    Bias,
+}
+
 /// <summary>A tensor a model must hold.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Shape">Its shape, outermost dimension first.</param>
-public sealed record TensorSpec(string Name, long[] Shape);
+/// <param name="Kind">What it is for.</param>
+public sealed record TensorSpec(string Name, long[] Shape, TensorKind Kind);
 
 /// <summary>Which tensors, of which shapes, make up a model.</summary>
 public static class TensorLayout
@@ -16,40 +36,39 @@ public static class TensorLayout
     public static IReadOnlyList<TensorSpec> Expected(DecoderConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
-        long hidden = config.HiddenSize;
-        long intermediate = config.IntermediateSize;
-        long queryWidth = (long)config.AttentionHeads * config.HeadSize;
-        long keyWidth = (long)config.KeyValueHeads * config.HeadSize;
-
-        var tensors = new List<TensorSpec> { new(TensorNames.Embedding, [config.VocabularySize, hidden]) };
+        var naming = config.Naming;
+        var tensors = new List<TensorSpec> { new(naming.Embedding, [config.VocabularySize, config.HiddenSize], TensorKind.Table) };
+        if (config.LearnedPositions) tensors.Add(new(naming.Positions, [config.ContextLength, config.HiddenSize], TensorKind.Table));
         for (int i = 0; i < config.LayerCount; i++)
         {
-            LayerTensorNames layer = TensorNames.Layer(i);
-            tensors.Add(new(layer.InputNorm, [hidden]));
-            AddLinear(layer.Query, queryWidth, hidden, config.QueryKeyValueBias);
-            AddLinear(layer.Key, keyWidth, hidden, config.QueryKeyValueBias);
-            AddLinear(layer.Value, keyWidth, hidden, config.QueryKeyValueBias);
-            AddLinear(layer.Output, hidden, queryWidth, config.OutputBias);
-            if (config.QueryKeyNorm)
-            {
-                tensors.Add(new(layer.QueryNorm, [config.HeadSize]));
-                tensors.Add(new(layer.KeyNorm, [config.HeadSize]));
-            }
-
-            tensors.Add(new(layer.PostAttentionNorm, [hidden]));
-            AddLinear(layer.Gate, intermediate, hidden, config.MlpBias);
-            AddLinear(layer.Up, intermediate, hidden, config.MlpBias);
-            AddLinear(layer.Down, hidden, intermediate, config.MlpBias);
+            LayerModules layer = LayerModules.Of(config, i);
+            AddNorm(layer.AttentionNorm);
+            foreach (LinearModule module in layer.Attention) AddLinear(module, TensorKind.Matrix);
+            AddLinear(layer.OutputModule, TensorKind.ResidualMatrix);
+            AddNorm(layer.QueryNorm);
+            AddNorm(layer.KeyNorm);
+            AddNorm(layer.AfterAttentionNorm);
+            AddNorm(layer.MlpNorm);
+            foreach (LinearModule module in layer.Mlp) AddLinear(module, TensorKind.Matrix);
+            AddLinear(layer.DownModule, TensorKind.ResidualMatrix);
+            AddNorm(layer.AfterMlpNorm);
         }
 
-        tensors.Add(new(TensorNames.FinalNorm, [hidden]));
-        if (!config.TiedHead) tensors.Add(new(TensorNames.Head, [config.VocabularySize, hidden]));
+        AddNorm(NormModule.Final(config));
+        if (!config.TiedHead) tensors.Add(new(naming.Head, [config.VocabularySize, config.HiddenSize], TensorKind.Table));
         return tensors;
 
-        void AddLinear(LinearTensorNames names, long outputs, long inputs, bool bias)
+        void AddNorm(NormModule? norm)
         {
-            tensors.Add(new(names.Weight, [outputs, inputs]));
-            if (bias) tensors.Add(new(names.Bias, [outputs]));
+            if (norm is null) return;
+            tensors.Add(new(norm.Weight, [norm.Width], TensorKind.Norm));
+            if (norm.Bias is { } bias) tensors.Add(new(bias, [norm.Width], TensorKind.Bias));
+        }
+
+        void AddLinear(LinearModule module, TensorKind kind)
+        {
+            tensors.Add(new(module.Weight, module.Shape, kind));
+            if (module.Bias is { } bias) tensors.Add(new(bias, [module.Outputs], TensorKind.Bias));
         }
     }
 
@@ -78,7 +97,11 @@ public static class TensorLayout
                 wrongShape.Add($"{spec.Name} {ModelErrors.Shape(shape)} instead of {ModelErrors.Shape(spec.Shape)}");
         }
 
-        List<string> unexpected = [.. present.Keys.Where(static name => !TensorNames.IsComputedBuffer(name)).Order(StringComparer.Ordinal)];
+        IReadOnlyList<string> buffers = config.Naming.Buffers;
+        List<string> unexpected =
+        [
+            .. present.Keys.Where(name => !buffers.Any(end => name.EndsWith(end, StringComparison.Ordinal))).Order(StringComparer.Ordinal),
+        ];
         if (missing.Count + wrongShape.Count + unexpected.Count > 0)
             throw ModelErrors.LayoutMismatch(where, missing, wrongShape, unexpected);
     }

@@ -1,6 +1,6 @@
 namespace Shad.Models.Weights;
 
-/// <summary>Names of a decoder's tensors in a Hugging Face folder.</summary>
+/// <summary>Names of the tensors of the Llama family in a Hugging Face folder; those of any model are <see cref="TensorNaming"/>'s.</summary>
 public static class TensorNames
 {
     /// <summary>Token embedding, <c>[V,H]</c>.</summary>
@@ -19,9 +19,6 @@ public static class TensorNames
         ArgumentOutOfRangeException.ThrowIfNegative(index);
         return new LayerTensorNames($"model.layers.{index}");
     }
-
-    /// <summary>True for buffers that old checkpoints hold and that are computed from the config.</summary>
-    internal static bool IsComputedBuffer(string name) => name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal);
 }
 
 /// <summary>Names of the tensors of one layer.</summary>

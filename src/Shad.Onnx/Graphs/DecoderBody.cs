@@ -23,7 +23,7 @@ internal sealed class DecoderBody(
     public static string PathOf(int model) => model == 0 ? "" : $"models.{model}/";
 
     /// <summary>Name of the LM head's tensor, <c>[V,H]</c>.</summary>
-    public static string HeadTensor(DecoderConfig config) => config.TiedHead ? TensorNames.Embedding : TensorNames.Head;
+    public static string HeadTensor(DecoderConfig config) => config.TiedHead ? config.Naming.Embedding : config.Naming.Head;
 
     /// <summary>Adds the decoder.</summary>
     /// <returns>By model, the hidden states after the final norm, <c>[T,H]</c> or <c>[N,H]</c>; models that are the same share
@@ -36,8 +36,7 @@ internal sealed class DecoderBody(
         //                 └ norm ─ n ─ attention ┘  └ norm ─ n ─ mlp ┘
         //
         // Every sum is followed by a norm, so both are one SkipSimplifiedLayerNormalization.
-        string embedded = weightsOf(models[0]).Rows(
-            TensorNames.Embedding, $"{PathOf(models[0])}embedding", layout.TokenIds);
+        string embedded = Embedding(PathOf(models[0]), weightsOf(models[0]));
         var hidden = new Dictionary<int, string>();
         Continue(models, 0, new Stream(embedded, Addend: null));
         return hidden;
@@ -67,17 +66,29 @@ internal sealed class DecoderBody(
     /// <param name="Addend">What is still to be added to it; null for nothing.</param>
     private readonly record struct Stream(string Residual, string? Addend);
 
+    private string Embedding(string path, DecoderWeights weights)
+    {
+        string embedded = weights.Rows(_config.Naming.Embedding, $"{path}embedding", layout.TokenIds);
+        if (_config.EmbeddingScale != 1)
+            embedded = graph.Node("Mul", $"{path}embedding/scaled", [embedded, weights.Scalar(_config.EmbeddingScale)]);
+        if (!_config.LearnedPositions) return embedded;
+        string positions = weights.Rows(_config.Naming.Positions, $"{path}embedding/positions", layout.Positions);
+        return graph.Node("Add", $"{path}embedding/sum", [embedded, positions]);
+    }
+
     private string FinalNorm(string path, ref Stream stream, DecoderWeights weights)
     {
         long width = _config.HiddenSize;
         string[] results = InRows(
             path, wanted: true, weights, InputsOf(stream), stream.Addend is null ? [width] : [width, width],
-            (at, rows) => Outputs(Norm(at, path, rows, weights.Get(TensorNames.FinalNorm)), rows));
+            (at, rows) =>
+            {
+                var (normed, sum) = Norm(at, path, rows, NormModule.Final(_config), weights);
+                if (_config.LogitDivisor != 1) normed = at.Node("Mul", $"{path}/divided", [normed, weights.Scalar(1 / _config.LogitDivisor)]);
+                return rows.Length == 1 ? [normed] : [normed, sum];
+            });
         if (stream.Addend is not null) stream = new Stream(results[1], Addend: null);
         return results[0];
-
-        static string[] Outputs((string Normed, string Sum) norm, string[] rows) =>
-            rows.Length == 1 ? [norm.Normed] : [norm.Normed, norm.Sum];
     }
 
     /// <param name="layer">The layer.</param>
@@ -87,7 +98,7 @@ internal sealed class DecoderBody(
     /// <returns>The stream behind it.</returns>
     private Stream Layer(int layer, string path, ref Stream stream, DecoderWeights weights)
     {
-        var names = TensorNames.Layer(layer);
+        var modules = LayerModules.Of(_config, layer);
         string? wantedRows = layer == _config.LayerCount - 1 ? layout.WantedRows : null;
         bool wantedQueries = wantedRows is not null && layout.TakesWantedQueries;
         string query, key, value;
@@ -98,7 +109,7 @@ internal sealed class DecoderBody(
             if (stream.Addend is not null) widths.Add(_config.HiddenSize);
             string[] results = InRows($"{path}/attention/inputs", wanted: false, weights, InputsOf(stream), [.. widths], (at, rows) =>
             {
-                var (normed, sum) = Norm(at, $"{path}/input_norm", rows, weights.Get(names.InputNorm));
+                var (normed, sum) = Norm(at, $"{path}/input_norm", rows, modules.AttentionNorm, weights);
                 List<string> outputs = [Key(at, normed), Value(at, normed)];
                 if (!wantedQueries) outputs.Add(Query(at, normed));
                 if (rows.Length > 1) outputs.Add(sum);
@@ -117,7 +128,7 @@ internal sealed class DecoderBody(
             query = InRows(
                 $"{path}/attention/queries", wanted: true, weights, [(residual, _config.HiddenSize)],
                 [(long)_config.AttentionHeads * _config.HeadSize],
-                (at, rows) => [Query(at, Norm(at, $"{path}/query_input_norm", rows, weights.Get(names.InputNorm)).Normed)])[0];
+                (at, rows) => [Query(at, Norm(at, $"{path}/query_input_norm", rows, modules.AttentionNorm, weights).Normed)])[0];
         }
 
         string attended = layout.Attention(layer, $"{path}/attention", query, key, value, wantedQueries);
@@ -131,9 +142,9 @@ internal sealed class DecoderBody(
             inBlocks ? [_config.HiddenSize] : [_config.HiddenSize, _config.HiddenSize],
             (at, rows) =>
             {
-                string output = Linear(at, $"{path}/attention/output", rows[0], names.Output, _config.OutputBias, weights);
-                var (normed, sum) = Norm(at, $"{path}/post_attention_norm", [rows[1], output], weights.Get(names.PostAttentionNorm));
-                string mlp = Mlp(at, layer, $"{path}/mlp", normed, weights);
+                string output = Addend(at, $"{path}/attention/output", rows[0], modules.Output, modules.AfterAttentionNorm, weights);
+                var (normed, sum) = Norm(at, $"{path}/post_attention_norm", [rows[1], output], modules.MlpNorm, weights);
+                string mlp = Mlp(at, modules, $"{path}/mlp", normed, weights);
 
                 // A block's sum is taken at once, while it is in the cache, and goes on as one value.
                 return inBlocks ? [at.Node("Add", $"{path}/mlp/residual", [sum, mlp])] : [sum, mlp];
@@ -142,22 +153,17 @@ internal sealed class DecoderBody(
 
         string Query(GraphBuilder at, string normed)
         {
-            string projected = Linear(at, $"{path}/attention/query", normed, names.Query, _config.QueryKeyValueBias, weights);
-            return _config.QueryKeyNorm
-                ? HeadNorm(at, $"{path}/attention/query_norm", projected, _config.AttentionHeads, names.QueryNorm, weights)
-                : projected;
+            string projected = Linear(at, $"{path}/attention/query", normed, modules.Query, weights);
+            return HeadNorm(at, $"{path}/attention/query_norm", projected, _config.AttentionHeads, modules.QueryNorm, weights);
         }
 
         string Key(GraphBuilder at, string normed)
         {
-            string projected = Linear(at, $"{path}/attention/key", normed, names.Key, _config.QueryKeyValueBias, weights);
-            return _config.QueryKeyNorm
-                ? HeadNorm(at, $"{path}/attention/key_norm", projected, _config.KeyValueHeads, names.KeyNorm, weights)
-                : projected;
+            string projected = Linear(at, $"{path}/attention/key", normed, modules.Key, weights);
+            return HeadNorm(at, $"{path}/attention/key_norm", projected, _config.KeyValueHeads, modules.KeyNorm, weights);
         }
 
-        string Value(GraphBuilder at, string normed) =>
-            Linear(at, $"{path}/attention/value", normed, names.Value, _config.QueryKeyValueBias, weights);
+        string Value(GraphBuilder at, string normed) => Linear(at, $"{path}/attention/value", normed, modules.Value, weights);
     }
 
     private (string Value, long Width)[] InputsOf(Stream stream) => stream.Addend is null
@@ -177,48 +183,87 @@ internal sealed class DecoderBody(
         return part(graph, rows);
     }
 
-    private string Mlp(GraphBuilder at, int layer, string path, string normed, DecoderWeights weights)
+    private string Mlp(GraphBuilder at, LayerModules modules, string path, string normed, DecoderWeights weights)
     {
-        //   n ─┬─ gate ─ SiLU ─┐
-        //      └─ up ───────── × ─ down
-        var names = TensorNames.Layer(layer);
-        string gate = Linear(at, $"{path}/gate", normed, names.Gate, _config.MlpBias, weights);
-        string up = Linear(at, $"{path}/up", normed, names.Up, _config.MlpBias, weights);
+        //   n ─┬─ gate ─ activation ─┐            n ─ up ─ activation ─ down
+        //      └─ up ─────────────── × ─ down
+        string? gate = modules.Gate is { } projection ? Linear(at, $"{path}/gate", normed, projection, weights) : null;
+        string up = Linear(at, $"{path}/up", normed, modules.Up, weights);
+        string inner = gate is null
+            ? Activated(at, path, up)
+            : at.Node("Mul", $"{path}/product", [Activated(at, path, gate), up]);
+        return Addend(at, $"{path}/down", inner, modules.Down, modules.AfterMlpNorm, weights);
+    }
 
+    private string Activated(GraphBuilder at, string path, string input) => _config.Activation switch
+    {
         // QuickGelu is x · sigmoid(alpha · x): SiLU where alpha is 1.
-        string activated = at.MicrosoftNode("QuickGelu", $"{path}/silu", [gate], ("alpha", 1f));
-        string product = at.Node("Mul", $"{path}/product", [activated, up]);
-        return Linear(at, $"{path}/down", product, names.Down, _config.MlpBias, weights);
+        Activation.Silu => at.MicrosoftNode("QuickGelu", $"{path}/silu", [input], ("alpha", 1f)),
+        Activation.Gelu => at.MicrosoftNode("Gelu", $"{path}/gelu", [input]),
+        _ => at.MicrosoftNode("FastGelu", $"{path}/gelu", [input]),
+    };
+
+    /// <summary>Adds a projection whose results are to be added to the residual stream, with the norm behind it and the stream's
+    /// factor.</summary>
+    private string Addend(GraphBuilder at, string path, string input, Projection projection, NormModule? norm, DecoderWeights weights)
+    {
+        if (norm is null) return Linear(at, path, input, projection, weights, _config.ResidualScale);
+        string normed = Norm(at, $"{path}/norm", [Linear(at, path, input, projection, weights)], norm, weights).Normed;
+        return _config.ResidualScale == 1 ? normed : at.Node("Mul", $"{path}/scaled", [normed, weights.Scalar(_config.ResidualScale)]);
     }
 
     private static string Linear(
-        GraphBuilder at, string path, string input, LinearTensorNames names, bool bias, DecoderWeights weights) => bias
-        ? at.Node("Gemm", path, [input, weights.Get(names.Weight), weights.Get(names.Bias)], ("transB", 1))
-        : at.Node("Gemm", path, [input, weights.Get(names.Weight)], ("transB", 1));
-
-    private string HeadNorm(GraphBuilder at, string path, string input, int heads, string tensor, DecoderWeights weights)
+        GraphBuilder at, string path, string input, Projection projection, DecoderWeights weights, double scale = 1)
     {
-        string split = at.Node("Reshape", $"{path}/heads", [input, at.Constant(-1L, (long)_config.HeadSize)]);
-        string normed = Norm(at, $"{path}/each", [split], weights.Get(tensor)).Normed;
-        return at.Node("Reshape", path, [normed, at.Constant(-1L, (long)heads * _config.HeadSize)]);
+        List<(string, object)> attributes = [("transB", projection.Module.InputsFirst ? 0 : 1)];
+        if (scale != 1) attributes.AddRange([("alpha", (float)scale), ("beta", (float)scale)]);
+        return projection.Module.HasBias
+            ? at.Node("Gemm", path, [input, weights.Matrix(projection), weights.Bias(projection)], [.. attributes])
+            : at.Node("Gemm", path, [input, weights.Matrix(projection)], [.. attributes]);
     }
 
-    /// <summary>Adds a norm of one value, or of the sum of two.</summary>
-    /// <returns>The norm, and what it is of.</returns>
-    private (string Normed, string Sum) Norm(GraphBuilder at, string path, string[] of, string weight)
+    private string HeadNorm(GraphBuilder at, string path, string input, int heads, NormModule? norm, DecoderWeights weights)
     {
-        if (of.Length == 1)
+        switch (_config.QueryKeyNorm)
         {
-            string normed = at.Node(
-                "SimplifiedLayerNormalization", path, [of[0], weight],
-                ("axis", -1), ("epsilon", _config.NormEpsilon), ("stash_type", 1));
-            return (normed, of[0]);
+            case QueryKeyNorm.EachHead:
+                string split = at.Node("Reshape", $"{path}/heads", [input, at.Constant(-1L, (long)_config.HeadSize)]);
+                string normed = Norm(at, $"{path}/each", [split], norm, weights).Normed;
+                return at.Node("Reshape", path, [normed, at.Constant(-1L, (long)heads * _config.HeadSize)]);
+            case QueryKeyNorm.WholeWidth:
+                return Norm(at, path, [input], norm, weights).Normed;
+            default:
+                return input;
+        }
+    }
+
+    /// <summary>Adds a norm of one value, or of the sum of two; without a norm only the sum.</summary>
+    /// <returns>The norm, and what it is of.</returns>
+    private (string Normed, string Sum) Norm(GraphBuilder at, string path, string[] of, NormModule? norm, DecoderWeights weights)
+    {
+        string sum = of[0];
+        if (of.Length > 1)
+        {
+            sum = $"{path}/residual";
+            if (norm is not null && _config.Norm != NormKind.LayerNorm)
+            {
+                at.Node(
+                    GraphBuilder.MicrosoftDomain, "SkipSimplifiedLayerNormalization", path,
+                    [of[1], of[0], weights.Scale(norm, _config.Norm)], [path, "", "", sum], [("epsilon", _config.NormEpsilon)]);
+                return (path, sum);
+            }
+
+            at.Node("Add", sum, [of[1], of[0]]);
         }
 
-        string sum = $"{path}/residual";
-        at.Node(
-            GraphBuilder.MicrosoftDomain, "SkipSimplifiedLayerNormalization", path,
-            [of[1], of[0], weight], [path, "", "", sum], [("epsilon", _config.NormEpsilon)]);
-        return (path, sum);
+        if (norm is null) return (sum, sum);
+        string scale = weights.Scale(norm, _config.Norm);
+        return (_config.Norm == NormKind.LayerNorm
+            ? at.Node(
+                "LayerNormalization", path, [sum, scale, weights.Get(norm.Bias!)],
+                ("axis", -1), ("epsilon", _config.NormEpsilon), ("stash_type", 1))
+            : at.Node(
+                "SimplifiedLayerNormalization", path, [sum, scale],
+                ("axis", -1), ("epsilon", _config.NormEpsilon), ("stash_type", 1)), sum);
     }
 }

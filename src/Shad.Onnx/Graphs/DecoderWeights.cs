@@ -1,3 +1,4 @@
+using Shad.Models.Configuration;
 using Shad.Models.Weights;
 using static Shad.Onnx.Protobuf.TensorProto.Types;
 
@@ -43,14 +44,65 @@ internal sealed class DecoderWeights(
         return builder.Node("Cast", path, [taken], ("to", computeType));
     }
 
-    private string Stored(string name, out DataType type)
+    /// <summary>A number, in the format computed in.</summary>
+    public string Scalar(double value)
+    {
+        string single = builder.Scalar((float)value);
+        if (computeType == DataType.Float) return single;
+        string cast = single + "/cast";
+        return builder.Contains(cast) ? cast : builder.Node("Cast", cast, [single], ("to", computeType));
+    }
+
+    /// <summary>The scale of a norm, in the format computed in: what is added to 1 included.</summary>
+    public string Scale(NormModule norm, NormKind kind)
+    {
+        if (kind != NormKind.RootMeanSquareOfOnePlus) return Get(norm.Weight);
+        string sum = $"{Get(norm.Weight, DataType.Float)}/plus_one";
+        if (!builder.Contains(sum)) builder.Node("Add", sum, [Get(norm.Weight, DataType.Float), builder.Scalar(1f)]);
+        if (computeType == DataType.Float) return sum;
+        string cast = sum + "/cast";
+        return builder.Contains(cast) ? cast : builder.Node("Cast", cast, [sum], ("to", computeType));
+    }
+
+    /// <summary>The matrix of a projection, <c>[out, in]</c> or <c>[in, out]</c> as it is stored, in the format computed in.</summary>
+    public string Matrix(Projection projection) => Part(projection.Module.Weight, projection, projection.Module.InputsFirst ? 1 : 0);
+
+    /// <summary>The bias of a projection, <c>[out]</c>, in the format computed in.</summary>
+    public string Bias(Projection projection) => Part(projection.Module.Bias!, projection, 0);
+
+    /// <summary>A projection's part of a tensor that several share. Rows are a tensor of their own in the file; columns are cut out when
+    /// the model is loaded.</summary>
+    private string Part(string name, Projection projection, int axis)
+    {
+        if (projection.IsWhole) return Get(name);
+        long first = projection.First, end = first + projection.Width;
+        if (axis == 0)
+        {
+            string rows = Stored(name, first, projection.Width, out var type);
+            if (type == computeType) return rows;
+            string cast = rows + "/cast";
+            return builder.Contains(cast) ? cast : builder.Node("Cast", cast, [rows], ("to", computeType));
+        }
+
+        string whole = Get(name), part = $"{whole}/columns/{first}";
+        return builder.Contains(part)
+            ? part
+            : builder.Node("Slice", part, [whole, builder.Constant(first), builder.Constant(end), builder.Constant((long)axis)]);
+    }
+
+    private string Stored(string name, out DataType type) => Stored(name, 0, trunk.EntryOf(model, name).Shape[0], out type);
+
+    private string Stored(string name, long firstRow, long rows, out DataType type)
     {
         int owner = trunk.OwnerOf(model, name);
         var entry = trunk.EntryOf(model, name);
         type = TypeOf(entry.Dtype);
         var place = placeOf(entry);
+        string value = DecoderBody.PathOf(owner) + name;
+        if (rows == entry.Shape[0]) return builder.External(value, type, entry.Shape, place.Location, place.Offset, entry.ByteLength);
+        long rowBytes = entry.ByteLength / entry.Shape[0];
         return builder.External(
-            DecoderBody.PathOf(owner) + name, type, entry.Shape, place.Location, place.Offset, entry.ByteLength);
+            $"{value}/rows/{firstRow}", type, [rows, .. entry.Shape[1..]], place.Location, place.Offset + firstRow * rowBytes, rows * rowBytes);
     }
 
     private static DataType TypeOf(TensorDtype dtype) => dtype switch

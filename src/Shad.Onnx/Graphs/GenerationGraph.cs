@@ -55,7 +55,7 @@ internal static class GenerationGraph
         string totalLength = graph.Node("Cast", "attention_mask/total_length", [total], ("to", DataType.Int32));
 
         // Constant length: the tables are folded when the model is loaded and cost nothing per token.
-        var rotary = RotaryCache.Add(graph, config, graph.Scalar((long)config.ContextLength), weights.ComputeType);
+        var rotary = new RotaryCaches(graph, config, graph.Scalar((long)config.ContextLength), weights.ComputeType);
 
         string? rows = lastPositionOnly ? LastRows(graph, ids, valid) : null;
         var layout = new PaddedLayout(
@@ -63,6 +63,7 @@ internal static class GenerationGraph
         string hidden = new DecoderBody(graph, model, [0], _ => weights, layout).Add()[0];
         string flat = graph.Node("Gemm", "head", [hidden, weights.Get(DecoderBody.HeadTensor(config))], ("transB", 1));
         string flat32 = graph.Node("Cast", "head/float", [flat], ("to", DataType.Float));
+        if (config.LogitCap is { } cap) flat32 = ScoringGraph.Capped(graph, "head/capped", flat32, cap);
         string batch = graph.Node("Shape", "logits/batch", [ids], ("start", 0), ("end", 1));
         string shape = graph.Node(
             "Concat", "logits/shape", [batch, graph.Constant(-1L, config.VocabularySize)], ("axis", 0));

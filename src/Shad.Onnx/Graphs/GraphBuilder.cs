@@ -113,6 +113,9 @@ internal sealed class GraphBuilder
     public string Scalar(int value) => Constant<int>(DataType.Int32, [value], []);
 
     /// <summary>A scalar.</summary>
+    public string Scalar(float value) => Constant<float>(DataType.Float, [value], []);
+
+    /// <summary>A scalar.</summary>
     public string Scalar(double value) => Constant<double>(DataType.Double, [value], []);
 
     /// <summary>An initializer whose bytes stay in a file of the model's folder.</summary>

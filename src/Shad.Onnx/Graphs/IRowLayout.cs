@@ -10,6 +10,9 @@ internal interface IRowLayout
     /// <summary>Token ids of all rows, <c>[N]</c>, int64.</summary>
     string TokenIds { get; }
 
+    /// <summary>Position of each row in its sequence, <c>[N]</c>, int64.</summary>
+    string Positions { get; }
+
     /// <summary>Blocks that rows are computed in between one attention and the next; null computes them together.</summary>
     RowBlocks? Blocks { get; }
 

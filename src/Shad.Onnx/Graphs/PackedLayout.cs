@@ -11,8 +11,8 @@ namespace Shad.Onnx.Graphs;
 /// <param name="graph">The graph built.</param>
 /// <param name="config">The model.</param>
 /// <param name="rows">Values that all layers and models share.</param>
-/// <param name="rotary">Tables for all positions.</param>
-internal sealed class PackedLayout(GraphBuilder graph, DecoderConfig config, PackedLayout.Rows rows, RotaryCache rotary) : IRowLayout
+/// <param name="rotary">Tables of each layer for all positions.</param>
+internal sealed class PackedLayout(GraphBuilder graph, DecoderConfig config, PackedLayout.Rows rows, RotaryCaches rotary) : IRowLayout
 {
     /// <summary>What a pass is given, and what is made of it once.</summary>
     /// <param name="TokenIds">Token ids <c>[N]</c>, int64.</param>
@@ -31,6 +31,9 @@ internal sealed class PackedLayout(GraphBuilder graph, DecoderConfig config, Pac
     public string TokenIds => rows.TokenIds;
 
     /// <inheritdoc/>
+    public string Positions => rows.Positions;
+
+    /// <inheritdoc/>
     public RowBlocks? Blocks => rows.Blocks;
 
     /// <inheritdoc/>
@@ -47,9 +50,14 @@ internal sealed class PackedLayout(GraphBuilder graph, DecoderConfig config, Pac
     {
         string segments = wanted ? rows.WantedSegments : rows.Segments;
         string positions = wanted ? rows.WantedPositions : rows.Positions;
+        var tables = rotary.Of(layer);
+        List<(string, object)> attributes =
+        [
+            ("num_heads", config.AttentionHeads), ("kv_num_heads", config.KeyValueHeads), ("scale", (float)config.AttentionScale),
+            ("window", config.WindowOf(layer) ?? -1),
+        ];
+        if (config.ScoreCap is { } cap) attributes.Add(("softcap", (float)cap));
         return graph.OwnNode(
-            PackedAttention.Name, $"{path}/heads", [query, key, value, rotary.Cosine, rotary.Sine, segments, positions],
-            ("num_heads", config.AttentionHeads), ("kv_num_heads", config.KeyValueHeads),
-            ("scale", (float)(1 / Math.Sqrt(config.HeadSize))), ("window", config.WindowOf(layer) ?? -1));
+            PackedAttention.Name, $"{path}/heads", [query, key, value, tables.Cosine, tables.Sine, segments, positions], [.. attributes]);
     }
 }

@@ -14,16 +14,17 @@ namespace Shad.Onnx.Graphs;
 /// <param name="inputIds">Token ids <c>[B,S]</c>, int64.</param>
 /// <param name="lastPositions">Valid tokens of each sequence, past and new, less one: <c>[B]</c>, int32.</param>
 /// <param name="totalLength">Tokens of the longest sequence, past and new: a scalar, int32.</param>
-/// <param name="rotary">Tables of at least <paramref name="totalLength"/> rows.</param>
+/// <param name="rotary">Tables of each layer, of at least <paramref name="totalLength"/> rows.</param>
 /// <param name="wantedRows">Numbers <c>[T]</c> of the rows wanted, int64; null is all.</param>
 /// <param name="cache">The cache of a layer; null for a graph without one.</param>
 internal sealed class PaddedLayout(
-    GraphBuilder graph, DecoderConfig config, string path, string inputIds, string lastPositions, string totalLength, RotaryCache rotary,
+    GraphBuilder graph, DecoderConfig config, string path, string inputIds, string lastPositions, string totalLength, RotaryCaches rotary,
     string? wantedRows, Func<int, PaddedLayout.LayerCache>? cache = null) : IRowLayout
 {
     private string? _tokenIds;
     private string? _headsShape;
     private string? _positionIds;
+    private string? _flatPositions;
 
     /// <summary>Key and value cache of one layer: names of the inputs and of the outputs, <c>[B, KV heads, tokens, head size]</c>.</summary>
     public sealed record LayerCache(string PastKey, string PastValue, string PresentKey, string PresentValue);
@@ -43,8 +44,9 @@ internal sealed class PaddedLayout(
     /// <inheritdoc/>
     public bool TakesWantedQueries => false;
 
-    // The attention operator rotates heads of a multiple of 16 only.
-    private bool RotatesInAttention => config.HeadSize % 16 == 0;
+    /// <inheritdoc/>
+    public string Positions => _flatPositions ??= graph.Node(
+        "Reshape", $"{path}positions/flat", [_positionIds ??= PositionIds(), graph.Constant(-1L)]);
 
     /// <summary>Width of a head in the attention operator and in its cache: the operator takes multiples of 8 only.</summary>
     public static int CacheHeadSize(DecoderConfig config) => (config.HeadSize + 7) / 8 * 8;
@@ -56,10 +58,14 @@ internal sealed class PaddedLayout(
         query = graph.Node("Reshape", $"{path}/query/heads", [query, _headsShape]);
         key = graph.Node("Reshape", $"{path}/key/heads", [key, _headsShape]);
         value = graph.Node("Reshape", $"{path}/value/heads", [value, _headsShape]);
-        if (!RotatesInAttention)
+        int rotated = config.RotaryOf(layer).RotatedSize(config.HeadSize);
+
+        // The attention operator rotates whole heads of a multiple of 16 only.
+        bool rotatesInAttention = rotated == config.HeadSize && rotated % 16 == 0;
+        if (rotated > 0 && !rotatesInAttention)
         {
-            query = Rotate($"{path}/query/rotated", query, config.AttentionHeads);
-            key = Rotate($"{path}/key/rotated", key, config.KeyValueHeads);
+            query = Rotate($"{path}/query/rotated", query, config.AttentionHeads, layer, rotated);
+            key = Rotate($"{path}/key/rotated", key, config.KeyValueHeads, layer, rotated);
         }
 
         if (CacheHeadSize(config) != config.HeadSize)
@@ -69,22 +75,24 @@ internal sealed class PaddedLayout(
             value = Widen($"{path}/value/widened", value, config.KeyValueHeads);
         }
 
+        List<(string, object)> attributes =
+        [
+            ("num_heads", config.AttentionHeads), ("kv_num_heads", config.KeyValueHeads), ("scale", (float)config.AttentionScale),
+            ("do_rotary", rotatesInAttention ? 1 : 0), ("local_window_size", config.WindowOf(layer) ?? -1),
+        ];
+        if (config.ScoreCap is { } cap) attributes.Add(("softcap", (float)cap));
         var layerCache = cache?.Invoke(layer);
         string output = $"{path}/heads";
         graph.Node(
             GraphBuilder.MicrosoftDomain, "GroupQueryAttention", output,
             [
                 query, key, value, layerCache?.PastKey ?? "", layerCache?.PastValue ?? "", lastPositions, totalLength,
-                RotatesInAttention ? rotary.Cosine : "", RotatesInAttention ? rotary.Sine : "",
+                rotatesInAttention ? rotary.Of(layer).Cosine : "", rotatesInAttention ? rotary.Of(layer).Sine : "",
             ],
             // Without a cache the keys and values are outputs all the same: the runtime's tiled kernel, which never holds the
             // [S,S] scores, runs only where they are.
             [output, layerCache?.PresentKey ?? $"{path}/present_key", layerCache?.PresentValue ?? $"{path}/present_value"],
-            [
-                ("num_heads", config.AttentionHeads), ("kv_num_heads", config.KeyValueHeads),
-                ("scale", (float)(1 / Math.Sqrt(config.HeadSize))), ("do_rotary", RotatesInAttention ? 1 : 0),
-                ("local_window_size", config.WindowOf(layer) ?? -1),
-            ]);
+            [.. attributes]);
         if (CacheHeadSize(config) != config.HeadSize)
         {
             string heads = graph.Node("Reshape", $"{output}/split", [output, HeadShape(config.AttentionHeads, CacheHeadSize(config))]);
@@ -117,12 +125,12 @@ internal sealed class PaddedLayout(
     // [B, S, heads, size] of [B, S, heads·size]: 0 keeps a dimension.
     private string HeadShape(int heads, int size) => graph.Constant(0L, 0, heads, size);
 
-    private string Rotate(string path, string input, int heads)
+    private string Rotate(string path, string input, int heads, int layer, int rotated)
     {
         _positionIds ??= PositionIds();
         return graph.MicrosoftNode(
-            "RotaryEmbedding", path, [input, _positionIds, rotary.Cosine, rotary.Sine],
-            ("num_heads", heads), ("rotary_embedding_dim", config.HeadSize));
+            "RotaryEmbedding", path, [input, _positionIds, rotary.Of(layer).Cosine, rotary.Of(layer).Sine],
+            ("num_heads", heads), ("rotary_embedding_dim", rotated));
     }
 
     // Positions [B,S] of the tokens: 0 … S − 1 in a first pass, whatever its padding; behind the cached ones after it.

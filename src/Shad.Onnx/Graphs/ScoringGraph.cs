@@ -60,8 +60,8 @@ internal static class ScoringGraph
             new PaddedLayout(graph, config, path, ids, lastPositions, total, rotary, rows));
         foreach (var (head, models) in ModelsByHead(trunk, weights))
         {
-            int vocabularySize = trunk.ConfigOf(models[0]).VocabularySize;
-            AddPaddedLosses(graph, models, hidden, targets, head, blockRows ?? BlockRows(vocabularySize));
+            var config = trunk.ConfigOf(models[0]);
+            AddPaddedLosses(graph, models, hidden, targets, head, config.LogitCap, blockRows ?? BlockRows(config.VocabularySize));
         }
 
         return graph.ToModel("Per-token losses (nats) of the targets of a batch of sequences.");
@@ -98,7 +98,12 @@ internal static class ScoringGraph
             // Models that are the same share their states, and the losses too.
             string head = weights[model].Get(DecoderBody.HeadTensor(trunk.ConfigOf(model)), DataType.Float);
             string losses = $"{hidden[model]}/{head}/losses";
-            if (known.Add(losses)) graph.OwnNode(TokenLoss.Name, losses, [hidden[model], head, flatTargets]);
+            if (known.Add(losses))
+            {
+                (string, object)[] attributes = trunk.ConfigOf(model).LogitCap is { } cap ? [("softcap", (float)cap)] : [];
+                graph.OwnNode(TokenLoss.Name, losses, [hidden[model], head, flatTargets], attributes);
+            }
+
             graph.Node("Reshape", LossOf(model), [losses, shape]);
             graph.Output(LossOf(model), DataType.Float, "P", "Q");
         }
@@ -108,14 +113,14 @@ internal static class ScoringGraph
 
     private static Dictionary<int, string> AddBodies(
         GraphBuilder graph, SharedTrunk trunk, DecoderWeights[] weights, string length,
-        Func<DecoderConfig, string, RotaryCache, IRowLayout> layoutOf)
+        Func<DecoderConfig, string, RotaryCaches, IRowLayout> layoutOf)
     {
         var hidden = new Dictionary<int, string>();
         foreach (int[] models in trunk.Split([.. Enumerable.Range(0, trunk.ModelCount)], SharedTrunk.Start))
         {
             var config = trunk.ConfigOf(models[0]);
             string path = DecoderBody.PathOf(models[0]);
-            var rotary = RotaryCache.Add(graph, config, length, weights[models[0]].ComputeType, path);
+            var rotary = new RotaryCaches(graph, config, length, weights[models[0]].ComputeType, path);
             var body = new DecoderBody(graph, trunk, models, model => weights[model], layoutOf(config, path, rotary));
             foreach (var (model, states) in body.Add()) hidden[model] = states;
         }
@@ -128,11 +133,12 @@ internal static class ScoringGraph
 
             // Logits in 16 bits would be off by 0.03 nats where they are of magnitude 10; float32 products of 16-bit values are exact in
             // the TF32 of a GPU, and their sums are float32.
-            .GroupBy(model => weights[model].Get(DecoderBody.HeadTensor(trunk.ConfigOf(model)), DataType.Float))
-            .Select(static models => (models.Key, models.ToArray()));
+            .GroupBy(model => (
+                Head: weights[model].Get(DecoderBody.HeadTensor(trunk.ConfigOf(model)), DataType.Float), Cap: trunk.ConfigOf(model).LogitCap))
+            .Select(static models => (models.Key.Head, models.ToArray()));
 
     private static void AddPaddedLosses(
-        GraphBuilder graph, int[] models, Dictionary<int, string> hiddenOf, string targetIds, string head, int maximumRows)
+        GraphBuilder graph, int[] models, Dictionary<int, string> hiddenOf, string targetIds, string head, double? cap, int maximumRows)
     {
         // As in the packed graph, models with the same head take their product together.
         string path = DecoderBody.PathOf(models[0]) + "head";
@@ -166,7 +172,7 @@ internal static class ScoringGraph
         string rows = block.Input($"{path}/block/rows", DataType.Int64, "R");
         string blockHidden = block.Node("Gather", $"{path}/block/hidden", [hidden, rows], ("axis", 0));
         string blockTargets = block.Node("Gather", $"{path}/block/target_ids", [targets, rows], ("axis", 0));
-        AddBlockLoss(block, path, blockHidden, blockTargets, head);
+        AddBlockLoss(block, path, blockHidden, blockTargets, head, cap);
         string losses = graph.Node("Scan", path, [rowsByBlock], ("num_scan_inputs", 1), ("body", block.ToGraph()));
         string flatLosses = graph.Node("Reshape", $"{path}/flat", [losses, graph.Constant(-1L)]);
         AddOutputs(graph, path, models, states, hiddenOf, flatLosses, targetIds, "N");
@@ -179,17 +185,27 @@ internal static class ScoringGraph
             return graph.Node("Div", name, [less, divisor]);
         }
     }
+
     /// <summary>Adds the losses of a block of hidden states <c>[R,H]</c> with their targets <c>[R]</c>: <c>[R]</c>.</summary>
-    private static void AddBlockLoss(GraphBuilder block, string path, string hidden, string targets, string head)
+    private static void AddBlockLoss(GraphBuilder block, string path, string hidden, string targets, string head, double? cap)
     {
         string hidden32 = block.Node("Cast", $"{path}/block/hidden/float", [hidden], ("to", DataType.Float));
         string logits = block.Node("Gemm", $"{path}/block/logits", [hidden32, head], ("transB", 1));
+        if (cap is { } bound) logits = Capped(block, $"{path}/block/logits/capped", logits, bound);
         string logProbabilities = block.Node("LogSoftmax", $"{path}/block/log_softmax", [logits], ("axis", -1));
         string column = block.Node("Unsqueeze", $"{path}/block/target_ids/column", [targets, block.Constant(1L)]);
         string chosen = block.Node("GatherElements", $"{path}/block/log_probability", [logProbabilities, column], ("axis", 1));
         string flat = block.Node("Squeeze", $"{path}/block/log_probability/flat", [chosen, block.Constant(1L)]);
         string loss = block.Node("Neg", $"{path}/block/loss", [flat]);
         block.Output(loss, DataType.Float, "R");
+    }
+
+    /// <summary>Adds the bound c of logits: <c>c·tanh(logit/c)</c>, float32.</summary>
+    public static string Capped(GraphBuilder graph, string path, string logits, double cap)
+    {
+        string ratio = graph.Node("Div", $"{path}/ratio", [logits, graph.Scalar((float)cap)]);
+        string bounded = graph.Node("Tanh", $"{path}/tanh", [ratio]);
+        return graph.Node("Mul", path, [bounded, graph.Scalar((float)cap)]);
     }
 
     /// <summary>Gives each model the losses of its hidden states: those of all stand one behind the other.</summary>

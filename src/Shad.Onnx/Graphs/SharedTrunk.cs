@@ -101,14 +101,23 @@ internal sealed class SharedTrunk
 
         IEnumerable<string> TensorsOf(int next)
         {
-            if (next == ConfigOf(models[0]).LayerCount) return [TensorNames.FinalNorm];
-            string prefix = TensorNames.Layer(next).Prefix + ".";
+            var config = ConfigOf(models[0]);
+            if (next == config.LayerCount)
+            {
+                var norm = NormModule.Final(config);
+                return norm.Bias is { } bias ? [norm.Weight, bias] : [norm.Weight];
+            }
+
+            string prefix = config.Naming.PrefixOf(next);
             return _owners[models[0]].Keys.Where(name => name.StartsWith(prefix, StringComparison.Ordinal));
         }
     }
 
     private bool SameStart(int one, int other) =>
-        SameComputation(ConfigOf(one), ConfigOf(other)) && SameTensors(one, other, [TensorNames.Embedding]);
+        SameComputation(ConfigOf(one), ConfigOf(other)) && SameTensors(one, other, StartTensors(ConfigOf(one)));
+
+    private static string[] StartTensors(DecoderConfig config) =>
+        config.LearnedPositions ? [config.Naming.Embedding, config.Naming.Positions] : [config.Naming.Embedding];
 
     private bool SameTensors(int one, int other, IEnumerable<string> tensors) =>
         tensors.All(tensor => OwnerOf(one, tensor) == OwnerOf(other, tensor));
@@ -116,12 +125,14 @@ internal sealed class SharedTrunk
     /// <summary>True where the layers of both compute the same from the same tensors.</summary>
     private static bool SameComputation(DecoderConfig one, DecoderConfig other)
     {
-        return Plain(one) == Plain(other) && Enumerable.Range(0, one.LayerCount).All(layer => one.WindowOf(layer) == other.WindowOf(layer));
+        return one.Naming == other.Naming && Plain(one) == Plain(other) && Enumerable.Range(0, one.LayerCount).All(
+            layer => one.WindowOf(layer) == other.WindowOf(layer) && one.RotaryOf(layer) == other.RotaryOf(layer));
 
-        // Windows are compared layer by layer; the head and the ids of special tokens take no part in the layers.
+        // Windows and rotation are compared layer by layer; the head and the ids of special tokens take no part in the layers.
         static DecoderConfig Plain(DecoderConfig config) => config with
         {
-            ModelType = "", SlidingWindow = null, SlidingWindowLayers = null, TiedHead = false, ContextLength = 0,
+            ModelType = "", SlidingWindow = null, SlidingWindowLayers = null, Rotary = RotaryEmbedding.None, WindowRotary = null, RotaryLayers = null,
+            TiedHead = false, LogitCap = null, ContextLength = 0,
             BeginningOfSequenceId = null, EndOfSequenceIds = NoIds,
         };
     }

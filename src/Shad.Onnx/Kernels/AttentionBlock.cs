@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 
 namespace Shad.Onnx.Kernels;
@@ -143,6 +144,7 @@ internal static unsafe class AttentionBlock<TSimd, TVector>
                 {
                     int tile = row / Rows;
                     var (from, until) = Visible(shape, positions[row], firstPosition, count);
+                    if (shape.Cap > 0) Bound(scores + row * ScoreStride + seenFrom[tile], seenUntil[tile] - seenFrom[tile], shape.Cap);
                     float before = maximum[row];
                     weight[row] = Softmax(
                         scores + row * ScoreStride, seenFrom[tile], seenUntil[tile], from, until, maximum + row);
@@ -179,6 +181,16 @@ internal static unsafe class AttentionBlock<TSimd, TVector>
                 Divide(output + row * valueWidth, sum[row], attended + member * size, size);
         }
 
+    }
+
+    /// <summary>Bounds scores, which are in units of ln 2.</summary>
+    private static void Bound(float* scores, int count, float cap)
+    {
+        if (count <= 0) return;
+        var span = new Span<float>(scores, count);
+        TensorPrimitives.Multiply(span, 1 / (cap * BinaryLogarithmOfE), span);
+        TensorPrimitives.Tanh(span, span);
+        TensorPrimitives.Multiply(span, cap * BinaryLogarithmOfE, span);
     }
 
     /// <summary>The keys of a block that a position sees, relative to the block's first; empty where they end before they

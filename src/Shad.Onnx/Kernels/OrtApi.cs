@@ -110,6 +110,18 @@ internal static unsafe class OrtApi
         return null;
     }
 
+    /// <inheritdoc cref="FindInt64Attribute"/>
+    public static float? FindFloatAttribute(nint info, string name)
+    {
+        float value;
+        nint status;
+        fixed (byte* text = Encoding.UTF8.GetBytes(name + "\0"))
+            status = ((delegate* unmanaged<nint, byte*, float*, nint>)Get(Function.KernelInfoGetAttributeFloat))(info, text, &value);
+        if (status == 0) return value;
+        Release(status);
+        return null;
+    }
+
     /// <inheritdoc cref="Int64Attribute"/>
     public static float FloatAttribute(nint info, string name)
     {

@@ -13,8 +13,8 @@ namespace Shad.Onnx.Kernels;
 /// <item><c>query [Nq, heads·D]</c>, float32, not yet rotated</item>
 /// <item><c>key [Nk, KV heads·D]</c>, float32, not yet rotated</item>
 /// <item><c>value [Nk, KV heads·D]</c>, float32</item>
-/// <item><c>cosine [L, D/2]</c>, float32, of positions 0 … L − 1</item>
-/// <item><c>sine [L, D/2]</c>, float32; coordinate <c>i</c> of a head is paired with <c>i + D/2</c></item>
+/// <item><c>cosine [L, R/2]</c>, float32, of positions 0 … L − 1; R coordinates of a head are rotated, an even number from 0 to D</item>
+/// <item><c>sine [L, R/2]</c>, float32; coordinate <c>i</c> of a head is paired with <c>i + R/2</c></item>
 /// <item><c>segments [G, 6]</c>, int64, a row for each sequence: query start, query count, prefix start, prefix count, key start,
 /// key count</item>
 /// <item><c>positions [Nq]</c>, int64, position of each query row</item>
@@ -47,6 +47,7 @@ namespace Shad.Onnx.Kernels;
 /// <list type="bullet">
 /// <item><c>num_heads</c>, <c>kv_num_heads</c>: int, the latter a divisor of the former</item>
 /// <item><c>scale</c>: float, the factor of the scores</item>
+/// <item><c>softcap</c>: float, bound c of the scores, <c>c·tanh(score/c)</c> (Gemma 2, arXiv:2408.00118); left out for none</item>
 /// <item><c>window</c>: int, keys that a query sees, itself among them; −1 for all before it</item>
 /// <item><c>vector_bits</c>: int, width of the vectors computed with: 512, 256 or 128; left out, the widest this machine has</item>
 /// </list>
@@ -64,12 +65,13 @@ internal abstract unsafe class PackedAttention : IKernel
     /// <summary>Bytes that packed keys and values take, where one head does not take more.</summary>
     public const long PackedMemory = 32L << 20;
 
-    private protected PackedAttention(int heads, int keyValueHeads, float scale, int window)
+    private protected PackedAttention(int heads, int keyValueHeads, float scale, int window, float cap)
     {
         Heads = heads;
         KeyValueHeads = keyValueHeads;
         Scale = scale;
         Window = window;
+        Cap = cap;
         PackedPool.Join();
         BlockPool.Join();
     }
@@ -91,6 +93,8 @@ internal abstract unsafe class PackedAttention : IKernel
 
     private protected int Window { get; }
 
+    private protected float Cap { get; }
+
     /// <summary>The kernel of a node.</summary>
     /// <param name="info">ONNX Runtime's description of the node.</param>
     /// <exception cref="ArgumentException">An attribute is missing or has a value that it cannot have.</exception>
@@ -102,12 +106,14 @@ internal abstract unsafe class PackedAttention : IKernel
         float scale = OrtApi.FloatAttribute(info, "scale");
         long window = OrtApi.Int64Attribute(info, "window");
         if (window is 0 or < -1) throw new ArgumentException($"{Name}: window is {window}; expected at least 1, or -1 for none");
+        float cap = OrtApi.FindFloatAttribute(info, "softcap") ?? 0;
+        if (!(cap >= 0) || !float.IsFinite(cap)) throw new ArgumentException($"{Name}: softcap is {cap}; expected a positive number, or none");
         int reach = window < 0 ? int.MaxValue : (int)Math.Min(window, int.MaxValue);
         return SimdWidth.Of(info, Name) switch
         {
-            512 => new PackedAttention<Simd512, Vector512<float>>((int)heads, (int)keyValueHeads, scale, reach),
-            256 => new PackedAttention<Simd256, Vector256<float>>((int)heads, (int)keyValueHeads, scale, reach),
-            _ => new PackedAttention<Simd128, Vector128<float>>((int)heads, (int)keyValueHeads, scale, reach),
+            512 => new PackedAttention<Simd512, Vector512<float>>((int)heads, (int)keyValueHeads, scale, reach, cap),
+            256 => new PackedAttention<Simd256, Vector256<float>>((int)heads, (int)keyValueHeads, scale, reach, cap),
+            _ => new PackedAttention<Simd128, Vector128<float>>((int)heads, (int)keyValueHeads, scale, reach, cap),
         };
     }
 
@@ -123,8 +129,8 @@ internal abstract unsafe class PackedAttention : IKernel
 }
 
 /// <summary><see cref="PackedAttention"/> with vectors of one width.</summary>
-internal sealed unsafe class PackedAttention<TSimd, TVector>(int heads, int keyValueHeads, float scale, int window)
-    : PackedAttention(heads, keyValueHeads, scale, window)
+internal sealed unsafe class PackedAttention<TSimd, TVector>(int heads, int keyValueHeads, float scale, int window, float cap)
+    : PackedAttention(heads, keyValueHeads, scale, window, cap)
     where TSimd : struct, ISimd<TVector>
     where TVector : struct
 {
@@ -144,8 +150,8 @@ internal sealed unsafe class PackedAttention<TSimd, TVector>(int heads, int keyV
         long width = (long)KeyValueHeads * size;
         Expect(key.Shape.Length == 2 && key.Shape[1] == width, "key", key, $"[Nk, {width}]");
         Expect(value.Shape.AsSpan().SequenceEqual(key.Shape), "value", value, $"[{key.Shape[0]}, {width}] as key");
-        Expect(cosine.Shape.Length == 2 && cosine.Shape[1] == size / 2, "cosine", cosine, $"[L, {size / 2}]");
-        Expect(sine.Shape.AsSpan().SequenceEqual(cosine.Shape), "sine", sine, $"[{cosine.Shape[0]}, {size / 2}] as cosine");
+        Expect(cosine.Shape.Length == 2 && cosine.Shape[1] <= size / 2, "cosine", cosine, $"[L, at most {size / 2}]");
+        Expect(sine.Shape.AsSpan().SequenceEqual(cosine.Shape), "sine", sine, $"[{cosine.Shape[0]}, {cosine.Shape[1]}] as cosine");
         Expect(table.Shape.Length == 2 && table.Shape[1] == AttentionSegments.Columns, "segments", table, $"[G, {AttentionSegments.Columns}]");
         Expect(positions.Shape.Length == 1 && positions.Shape[0] == query.Shape[0], "positions", positions, $"[{query.Shape[0]}], one of each query row");
 
@@ -169,11 +175,12 @@ internal sealed unsafe class PackedAttention<TSimd, TVector>(int heads, int keyV
             Value = (float*)value.Data,
             Cosine = (float*)cosine.Data,
             Sine = (float*)sine.Data,
+            RotatedPairs = (int)cosine.Shape[1],
             Positions = (long*)positions.Data,
             Output = (float*)OrtApi.Output(context, 0, query.Shape),
         };
         if (query.Shape[0] == 0) return;
-        Run(context, new AttentionShape(Heads, KeyValueHeads, size, Scale, Window), inputs, segments);
+        Run(context, new AttentionShape(Heads, KeyValueHeads, size, Scale, Window, Cap), inputs, segments);
     }
 
     private static void Run(nint context, AttentionShape shape, AttentionInputs inputs, AttentionSegments segments)

@@ -4,7 +4,7 @@ namespace Shad.Onnx.Kernels;
 
 /// <summary>
 /// Rotary position embedding (Su et al., arXiv:2104.09864) in the half-split layout of Hugging Face: coordinate <c>i</c> is
-/// paired with <c>i + D/2</c>.
+/// paired with <c>i + R/2</c>, where R coordinates of a head are rotated; the others stay.
 /// </summary>
 internal static unsafe class Rotation
 {
@@ -15,7 +15,7 @@ internal static unsafe class Rotation
         where TSimd : struct, ISimd<TVector>
         where TVector : struct
     {
-        int half = size / 2, i = 0;
+        int half = inputs.RotatedPairs, i = 0;
         float* cosine = inputs.Cosine + (long)position * half;
         float* sine = inputs.Sine + (long)position * half;
         TVector scale = TSimd.Broadcast(factor), minus = TSimd.Broadcast(-1);
@@ -34,5 +34,7 @@ internal static unsafe class Rotation
             destination[i] = x * cosine[i] - y * sine[i];
             destination[half + i] = y * cosine[i] + x * sine[i];
         }
+
+        for (i = 2 * half; i < size; i++) destination[i] = source[i] * factor;
     }
 }

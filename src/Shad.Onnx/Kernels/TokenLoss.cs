@@ -16,7 +16,8 @@ namespace Shad.Onnx.Kernels;
 /// <item><c>targets [T]</c>, int64, from 0 to V − 1</item>
 /// </list>
 /// <para>Output: <c>[T]</c>, float32: <c>ln Σᵥ exp(hidden·headᵥ) − hidden·head_target</c>, in nats.</para>
-/// <para>Attribute: <c>vector_bits</c>, see <see cref="SimdWidth"/>.</para>
+/// <para>Attributes: <c>softcap</c>, float, bound c of the logits, <c>c·tanh(logit/c)</c>, left out for none; <c>vector_bits</c>, see
+/// <see cref="SimdWidth"/>.</para>
 /// <code>
 /// vocabulary in chunks, a call of a thread each        │ panel of W tokens: turned into columns [H,W] once for all rows
 /// rows in blocks                                       │ logits [rows,W] = Q·panel, part of the depth by part
@@ -32,12 +33,18 @@ internal abstract unsafe class TokenLoss : IKernel
     /// <summary>Name of the operator in <see cref="CustomOperators.Domain"/>.</summary>
     public const string Name = "TokenLoss";
 
-    private protected TokenLoss() => Pool.Join();
+    private protected TokenLoss(float cap)
+    {
+        Cap = cap;
+        Pool.Join();
+    }
 
     /// <summary>The operator.</summary>
     public static OwnOperator Operator { get; } = new(Name, [OrtApi.Float32, OrtApi.Float32, OrtApi.Int64], Create);
 
     private protected static ScratchPool Pool { get; } = new();
+
+    private protected float Cap { get; }
 
     /// <inheritdoc/>
     public abstract void Compute(nint context);
@@ -45,16 +52,21 @@ internal abstract unsafe class TokenLoss : IKernel
     /// <inheritdoc/>
     public void Dispose() => Pool.Leave();
 
-    private static TokenLoss Create(nint info) => SimdWidth.Of(info, Name) switch
+    private static TokenLoss Create(nint info)
     {
-        512 => new TokenLoss<Simd512, Vector512<float>>(),
-        256 => new TokenLoss<Simd256, Vector256<float>>(),
-        _ => new TokenLoss<Simd128, Vector128<float>>(),
-    };
+        float cap = OrtApi.FindFloatAttribute(info, "softcap") ?? 0;
+        if (!(cap >= 0) || !float.IsFinite(cap)) throw new ArgumentException($"{Name}: softcap is {cap}; expected a positive number, or none");
+        return SimdWidth.Of(info, Name) switch
+        {
+            512 => new TokenLoss<Simd512, Vector512<float>>(cap),
+            256 => new TokenLoss<Simd256, Vector256<float>>(cap),
+            _ => new TokenLoss<Simd128, Vector128<float>>(cap),
+        };
+    }
 }
 
 /// <summary><see cref="TokenLoss"/> with vectors of one width.</summary>
-internal sealed unsafe class TokenLoss<TSimd, TVector> : TokenLoss
+internal sealed unsafe class TokenLoss<TSimd, TVector>(float cap) : TokenLoss(cap)
     where TSimd : struct, ISimd<TVector>
     where TVector : struct
 {
@@ -108,11 +120,11 @@ internal sealed unsafe class TokenLoss<TSimd, TVector> : TokenLoss
         for (int first = 0; first < rows; first += most)
         {
             int count = Math.Min(most, rows - first);
-            Run(context, (float*)hidden.Data + (long)first * size, (float*)head.Data, ids + first, losses + first, count, size, vocabulary);
+            Run(context, (float*)hidden.Data + (long)first * size, (float*)head.Data, ids + first, losses + first, count, size, vocabulary, Cap);
         }
     }
 
-    private static void Run(nint context, float* hidden, float* head, long* targets, float* losses, int rows, int size, int vocabulary)
+    private static void Run(nint context, float* hidden, float* head, long* targets, float* losses, int rows, int size, int vocabulary, float cap)
     {
         int whole = (rows + TileRows - 1) / TileRows * TileRows, stride = size + StrideBeyond;
         int panels = (vocabulary + Width - 1) / Width;
@@ -139,7 +151,7 @@ internal sealed unsafe class TokenLoss<TSimd, TVector> : TokenLoss
                 try
                 {
                     ComputeChunk(
-                        states, stride, head, targets, rows, size, vocabulary, firstPanel, endPanel, scratch.Pointer,
+                        states, stride, head, targets, rows, size, vocabulary, firstPanel, endPanel, cap, scratch.Pointer,
                         maxima + (long)chunk * rows, sums + (long)chunk * rows, chosen);
                 }
                 finally
@@ -166,7 +178,7 @@ internal sealed unsafe class TokenLoss<TSimd, TVector> : TokenLoss
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ComputeChunk(
-        float* states, int stride, float* head, long* targets, int rows, int size, int vocabulary, int firstPanel, int endPanel, float* scratch,
+        float* states, int stride, float* head, long* targets, int rows, int size, int vocabulary, int firstPanel, int endPanel, float cap, float* scratch,
         float* maxima, float* sums, float* chosen)
     {
         float* panel = scratch;
@@ -202,6 +214,7 @@ internal sealed unsafe class TokenLoss<TSimd, TVector> : TokenLoss
                 for (int row = 0; row < count; row++)
                 {
                     float* rowLogits = logits + (long)row * LogitStride;
+                    if (cap > 0) Bound(rowLogits, tokens, cap * BinaryLogarithmOfE);
                     long target = targets[block + row] - firstToken;
                     if (target >= 0 && target < tokens) chosen[block + row] = rowLogits[target];
                     Add(rowLogits, tokens, running + 2L * (block + row) * TSimd.Lanes);
@@ -216,6 +229,14 @@ internal sealed unsafe class TokenLoss<TSimd, TVector> : TokenLoss
             TVector factor = TSimd.PowerOfTwo(TSimd.Subtract(maximum, TSimd.Broadcast(maxima[row])));
             sums[row] = TSimd.Sum(TSimd.Multiply(sum, factor));
         }
+    }
+
+    private static void Bound(float* logits, int count, float cap)
+    {
+        var span = new Span<float>(logits, count);
+        TensorPrimitives.Multiply(span, 1 / cap, span);
+        TensorPrimitives.Tanh(span, span);
+        TensorPrimitives.Multiply(span, cap, span);
     }
 
     /// <summary>Takes a row's logits of a panel into its running maxima and sums, of each lane its own.</summary>

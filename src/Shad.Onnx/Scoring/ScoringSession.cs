@@ -26,6 +26,7 @@ public sealed class ScoringSession : IDisposable
     private readonly int _window;
     private readonly int _tokensPerBatch;
     private readonly int _contextLength;
+    private readonly string _contextLimit;
     private readonly int _vocabularySize;
 
     private ScoringSession(
@@ -40,7 +41,9 @@ public sealed class ScoringSession : IDisposable
         IBatchLayout layout = isPacked ? new PackedBatches(plan.LayerRows, options.SharePrefixes) : new PaddedBatches();
         var graph = new GraphRun(session, options.BindValues ?? Device != ComputeDevice.Cpu);
         _scorer = new BatchScorer(graph, layout, [.. trunk.Models.Select(static model => model.Path)]);
-        _contextLength = trunk.Models.Min(static model => model.Config.ContextLength);
+        var shortest = trunk.Models.MinBy(static model => model.Config.ContextLength)!.Config;
+        _contextLength = shortest.ContextLength;
+        _contextLimit = shortest.ContextLimit;
         _vocabularySize = trunk.Models.Min(static model => model.Config.VocabularySize);
     }
 
@@ -264,7 +267,7 @@ public sealed class ScoringSession : IDisposable
 
     private void Check(TokenizedSample sample)
     {
-        if (sample.Length > _contextLength) throw OnnxErrors.LongerThanContext(sample.Id, sample.Length, _contextLength);
+        if (sample.Length > _contextLength) throw OnnxErrors.LongerThanContext(sample.Id, sample.Length, _contextLimit);
         int token = sample.InputIds.AsSpan().IndexOfAnyExceptInRange(0, _vocabularySize - 1);
         if (token >= 0) throw OnnxErrors.IdOutsideVocabulary(sample.Id, token, sample.InputIds[token], _vocabularySize);
     }

@@ -27,7 +27,7 @@ internal static class ComputeTypes
                 return cpu ? throw OnnxErrors.NoPrecision("bfloat16", "cpu", "float32 or float16, for which the CPU has kernels") : DataType.Bfloat16;
             default:
                 if (cpu) return DataType.Float;
-                bool stored16 = model.Weights.Tensors[TensorNames.Embedding].Dtype == TensorDtype.BFloat16;
+                bool stored16 = model.Weights.Tensors[model.Config.Naming.Embedding].Dtype == TensorDtype.BFloat16;
                 int? capability = ExecutionProvider.Situation(settings.ProviderLibrary).Devices is { Count: > 0 } devices && device.Index < devices.Count
                     ? devices[device.Index].Capability
                     : null;

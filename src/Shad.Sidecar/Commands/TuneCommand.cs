@@ -43,7 +43,7 @@ public static class TuneCommand
         if (job.LastLayers > model.Config.LayerCount)
             throw SidecarErrors.JobValue("last_layers", job.LastLayers, $"at most {model.Config.LayerCount}, the model's layers");
         using var from = job.Lora?.From is { } folder ? AdapterFolder.Open(folder, model.Config) : null;
-        var adapter = TunePlan.AdapterOf(job, model.Config.LayerCount, from);
+        var adapter = TunePlan.AdapterOf(job, model.Config, from);
         string identity = TunePlan.Identity(job, model);
         CheckOutput(job.Output, identity);
 
@@ -267,7 +267,7 @@ public static class TuneCommand
                 _ => float32,
             };
             IEnumerable<TensorToWrite> Tensors(IEnumerable<ParameterPart> parts) => parts.Select(part => new TensorToWrite(
-                part.Name, dtype, part.Shape, stream => TensorMemory.Write(parameters[part.Name], scalarType, stream)));
+                part.Name, dtype, part.StoredShape, stream => TensorMemory.Write(parameters[part.Name], scalarType, stream)));
             if (_job.ChangesOnly)
             {
                 var tuned = parameters.Blocks.Where(static block => block.IsTuned).SelectMany(static block => block.Parts);

@@ -15,7 +15,7 @@ namespace Shad.Sidecar.Modules;
 /// <remarks>
 /// Layout of the tuned buffer, chosen so that each of the ranges below is contiguous:
 /// <code>
-/// | untied head | projections | biases | tied embedding | norms | untied embedding |
+/// | untied head | projections | biases | tied embedding | norms | untied embedding, positions |
 /// |&lt;------- decays ---------&gt;|
 /// |&lt;----------- has a bfloat16 copy ------------------&gt;|
 ///               |&lt;- gradient arrives in bfloat16 -&gt;|
@@ -46,7 +46,13 @@ public sealed class DecoderParameters : IDisposable
         Config = config;
         Tuned = tuned;
         _precision = precision;
-        Embedding = Add(ParameterKind.Embedding, tuned.IncludesEmbedding, new ParameterPart(TensorNames.Embedding, [config.VocabularySize, config.HiddenSize]));
+        Embedding = Add(ParameterKind.Embedding, tuned.IncludesEmbedding, new ParameterPart(config.Naming.Embedding, [config.VocabularySize, config.HiddenSize]));
+        if (config.LearnedPositions)
+        {
+            Positions = Add(
+                ParameterKind.Embedding, tuned.IncludesEmbedding, new ParameterPart(config.Naming.Positions, [config.ContextLength, config.HiddenSize]));
+        }
+
         Layers = new LayerParameters[config.LayerCount];
         for (int i = 0; i < Layers.Length; i++)
         {
@@ -54,10 +60,10 @@ public sealed class DecoderParameters : IDisposable
             foreach (var block in Layers[i].Projections) Adapt(block, i);
         }
 
-        FinalNorm = Add(ParameterKind.Norm, tuned.IncludesTop, new ParameterPart(TensorNames.FinalNorm, [config.HiddenSize]));
+        FinalNorm = AddNorm(NormModule.Final(config), tuned.IncludesTop);
         Head = config.TiedHead
             ? Embedding
-            : Add(ParameterKind.Matrix, tuned.IncludesTop, new ParameterPart(TensorNames.Head, [config.VocabularySize, config.HiddenSize]));
+            : Add(ParameterKind.Matrix, tuned.IncludesTop, new ParameterPart(config.Naming.Head, [config.VocabularySize, config.HiddenSize]));
         Allocate(device);
     }
 
@@ -73,8 +79,11 @@ public sealed class DecoderParameters : IDisposable
     /// <summary>The layers, <c>[L]</c>.</summary>
     internal LayerParameters[] Layers { get; }
 
-    /// <summary>Scale of the last norm, <c>[H]</c>.</summary>
-    public ParameterBlock FinalNorm { get; }
+    /// <summary>Learned positions, <c>[context length, H]</c>; null where the model has none.</summary>
+    public ParameterBlock? Positions { get; }
+
+    /// <summary>The last norm.</summary>
+    internal NormParameters FinalNorm { get; }
 
     /// <summary>LM head, <c>[V,H]</c>: the very same block as <see cref="Embedding"/> where the head is tied.</summary>
     public ParameterBlock Head { get; }
@@ -106,7 +115,8 @@ public sealed class DecoderParameters : IDisposable
     /// <summary>The tensors of the adapters by PEFT's names, in the order of the model.</summary>
     public IEnumerable<ParameterPart> AdapterParts => _adapterBlocks.SelectMany(static block => block.Parts);
 
-    /// <summary>The float32 values of a Hugging Face tensor or of one of an adapter; a view, not a copy.</summary>
+    /// <summary>The float32 values of a Hugging Face tensor, of the shape it has in the file, or of one of an adapter; a view, not a
+    /// copy.</summary>
     public Tensor this[string name] => _byName[name];
 
     /// <summary>Reads all values from a model's weights, one tensor at a time.</summary>
@@ -115,7 +125,12 @@ public sealed class DecoderParameters : IDisposable
         ArgumentNullException.ThrowIfNull(weights);
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        foreach (var part in Parts) TensorMemory.Write(_byName[part.Name], weights.ReadFloat32(part.Name));
+        foreach (var part in Parts)
+        {
+            if (part.IsTransposed) _byName[part.Name].copy_(tensor(weights.ReadFloat32(part.Name), part.StoredShape));
+            else TensorMemory.Write(_byName[part.Name], weights.ReadFloat32(part.Name));
+        }
+
         foreach (var block in _blocks)
         {
             if (block is { IsTuned: false, Half: { } half }) half.copy_(block.Master);
@@ -201,39 +216,40 @@ public sealed class DecoderParameters : IDisposable
 
     private LayerParameters AddLayer(int index, bool tuned)
     {
-        var names = TensorNames.Layer(index);
-        long hidden = Config.HiddenSize, inner = Config.IntermediateSize;
-        long queries = (long)Config.AttentionHeads * Config.HeadSize, keys = (long)Config.KeyValueHeads * Config.HeadSize;
-        ParameterBlock Block(ParameterKind kind, params ParameterPart[] parts) => Add(kind, tuned, parts);
-
+        var modules = LayerModules.Of(Config, index);
         return new LayerParameters
         {
-            InputNorm = Block(ParameterKind.Norm, new ParameterPart(names.InputNorm, [hidden])),
-            QueryKeyValue = Block(
-                ParameterKind.Matrix,
-                new(names.Query.Weight, [queries, hidden]),
-                new(names.Key.Weight, [keys, hidden]),
-                new(names.Value.Weight, [keys, hidden])),
-            QueryKeyValueBias = Config.QueryKeyValueBias
-                ? Block(
-                    ParameterKind.Bias,
-                    new(names.Query.Bias, [queries]), new(names.Key.Bias, [keys]), new(names.Value.Bias, [keys]))
-                : null,
-            QueryNorm = Config.QueryKeyNorm ? Block(ParameterKind.Norm, new ParameterPart(names.QueryNorm, [Config.HeadSize])) : null,
-            KeyNorm = Config.QueryKeyNorm ? Block(ParameterKind.Norm, new ParameterPart(names.KeyNorm, [Config.HeadSize])) : null,
-            Output = Block(ParameterKind.Matrix, new ParameterPart(names.Output.Weight, [hidden, queries])),
-            OutputBias = Config.OutputBias ? Block(ParameterKind.Bias, new ParameterPart(names.Output.Bias, [hidden])) : null,
-            PostAttentionNorm = Block(ParameterKind.Norm, new ParameterPart(names.PostAttentionNorm, [hidden])),
-            GateUp = Block(
-                ParameterKind.Matrix, new(names.Gate.Weight, [inner, hidden]), new(names.Up.Weight, [inner, hidden])),
-            GateUpBias = Config.MlpBias
-                ? Block(ParameterKind.Bias, new(names.Gate.Bias, [inner]), new(names.Up.Bias, [inner]))
-                : null,
-            Down = Block(ParameterKind.Matrix, new ParameterPart(names.Down.Weight, [hidden, inner])),
-            DownBias = Config.MlpBias ? Block(ParameterKind.Bias, new ParameterPart(names.Down.Bias, [hidden])) : null,
-            IsTuned = tuned || AdapterModules.Names.Any(module => Tuned.Adapts(index, module)),
+            AttentionNorm = Norm(modules.AttentionNorm),
+            QueryKeyValue = Matrix(modules.Attention),
+            QueryKeyValueBias = Bias(modules.Attention),
+            QueryNorm = Norm(modules.QueryNorm),
+            KeyNorm = Norm(modules.KeyNorm),
+            Output = Matrix([modules.OutputModule]),
+            OutputBias = Bias([modules.OutputModule]),
+            AfterAttentionNorm = Norm(modules.AfterAttentionNorm),
+            MlpNorm = Norm(modules.MlpNorm),
+            Inner = Matrix(modules.Mlp),
+            InnerBias = Bias(modules.Mlp),
+            Down = Matrix([modules.DownModule]),
+            DownBias = Bias([modules.DownModule]),
+            AfterMlpNorm = Norm(modules.AfterMlpNorm),
+            IsTuned = tuned || AdapterModules.NamesOf(Config).Any(module => Tuned.Adapts(index, module)),
         };
+
+        NormParameters? Norm(NormModule? module) => module is null ? null : AddNorm(module, tuned);
+
+        ParameterBlock Matrix(IReadOnlyList<LinearModule> modules) => Add(
+            ParameterKind.Matrix, tuned,
+            [.. modules.Select(static module => new ParameterPart(module.Weight, [module.Outputs, module.Inputs], module.InputsFirst))]);
+
+        ParameterBlock? Bias(IReadOnlyList<LinearModule> modules) => modules[0].HasBias
+            ? Add(ParameterKind.Bias, tuned, [.. modules.Select(static module => new ParameterPart(module.Bias!, [module.Outputs]))])
+            : null;
     }
+
+    private NormParameters AddNorm(NormModule module, bool tuned) => new(
+        Add(ParameterKind.Norm, tuned, new ParameterPart(module.Weight, [module.Width])),
+        module.Bias is { } bias ? Add(ParameterKind.Norm, tuned, new ParameterPart(bias, [module.Width])) : null);
 
     private ParameterBlock Add(ParameterKind kind, bool tuned, params ParameterPart[] parts)
     {
@@ -305,7 +321,8 @@ public sealed class DecoderParameters : IDisposable
             foreach (var part in block.Parts)
             {
                 using var detached = block.Master.detach();
-                _byName[part.Name] = Own(detached.narrow(0, row, part.Shape[0]));
+                var view = detached.narrow(0, row, part.Shape[0]);
+                _byName[part.Name] = Own(part.IsTransposed ? view.t() : view);
                 row += part.Shape[0];
             }
         }
@@ -316,7 +333,7 @@ public sealed class DecoderParameters : IDisposable
     {
         ParameterKind.Matrix => block == Head ? 0 : 1,
         ParameterKind.Bias => 2,
-        ParameterKind.Embedding => Config.TiedHead ? 3 : 5,
+        ParameterKind.Embedding => block == Embedding && Config.TiedHead ? 3 : 5,
         _ => 4,
     };
 
@@ -342,38 +359,47 @@ public sealed class DecoderParameters : IDisposable
     }
 }
 
+/// <summary>The parameters of a norm.</summary>
+/// <param name="Scale">Its scale.</param>
+/// <param name="Bias">Its bias; null where it has none.</param>
+internal sealed record NormParameters(ParameterBlock Scale, ParameterBlock? Bias);
+
 /// <summary>The parameters of one layer.</summary>
 internal sealed class LayerParameters
 {
-    public required ParameterBlock InputNorm { get; init; }
+    public NormParameters? AttentionNorm { get; init; }
 
     /// <summary><c>[(heads + 2 · KV heads) · D, H]</c>.</summary>
     public required ParameterBlock QueryKeyValue { get; init; }
 
     public ParameterBlock? QueryKeyValueBias { get; init; }
 
-    public ParameterBlock? QueryNorm { get; init; }
+    public NormParameters? QueryNorm { get; init; }
 
-    public ParameterBlock? KeyNorm { get; init; }
+    public NormParameters? KeyNorm { get; init; }
 
     public required ParameterBlock Output { get; init; }
 
     public ParameterBlock? OutputBias { get; init; }
 
-    public required ParameterBlock PostAttentionNorm { get; init; }
+    public NormParameters? AfterAttentionNorm { get; init; }
 
-    /// <summary><c>[2 · intermediate, H]</c>.</summary>
-    public required ParameterBlock GateUp { get; init; }
+    public NormParameters? MlpNorm { get; init; }
 
-    public ParameterBlock? GateUpBias { get; init; }
+    /// <summary>Gate and up, <c>[2 · intermediate, H]</c>; up alone where the MLP has no gate.</summary>
+    public required ParameterBlock Inner { get; init; }
+
+    public ParameterBlock? InnerBias { get; init; }
 
     public required ParameterBlock Down { get; init; }
 
     public ParameterBlock? DownBias { get; init; }
 
+    public NormParameters? AfterMlpNorm { get; init; }
+
     /// <summary>True where the layer, or an adapter of it, is tuned.</summary>
     public required bool IsTuned { get; init; }
 
     /// <summary>The blocks of matrix products, in the order of the forward pass.</summary>
-    public IEnumerable<ParameterBlock> Projections => [QueryKeyValue, Output, GateUp, Down];
+    public IEnumerable<ParameterBlock> Projections => [QueryKeyValue, Output, Inner, Down];
 }

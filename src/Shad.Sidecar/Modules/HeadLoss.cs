@@ -11,7 +11,7 @@ namespace Shad.Sidecar.Modules;
 /// For a hidden state <c>h</c>, the head <c>W [V,H]</c>, the target <c>y</c> and its coefficient <c>c</c> in the objective:
 /// <code>
 /// loss      = −log softmax(W h)[y]
-/// ∂/∂logits = c · (softmax(W h) − onehot(y))
+/// ∂/∂logits = c · (softmax(W h) − onehot(y))          with a bound b, b·tanh(W h / b) in place of W h: times 1 − tanh²
 /// ∂/∂h      = Wᵀ ∂/∂logits          ∂/∂W = Σ ∂/∂logits ⊗ h
 /// </code>
 /// Gradients are formed as soon as a block's logits are known, so that at most <see cref="BlockElements"/> logits exist at a time,
@@ -30,11 +30,12 @@ public static class HeadLoss
     /// <param name="targets">Target ids, int64 <c>[N]</c>.</param>
     /// <param name="head">The head.</param>
     /// <param name="precision">Number format of the products.</param>
-    public static Tensor Losses(Tensor states, Tensor targets, ParameterBlock head, TunePrecision precision)
+    /// <param name="cap">Bound of the logits; null for none.</param>
+    public static Tensor Losses(Tensor states, Tensor targets, ParameterBlock head, TunePrecision precision, double? cap = null)
     {
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        return Run(states, targets, null, head, precision, null).MoveToOuterDisposeScope();
+        return Run(states, targets, null, head, precision, cap, null).MoveToOuterDisposeScope();
     }
 
     /// <summary>
@@ -46,21 +47,22 @@ public static class HeadLoss
     /// <param name="coefficients">Factor of each target's loss in the objective, float32 <c>[N]</c>.</param>
     /// <param name="head">The head.</param>
     /// <param name="precision">Number format of the products.</param>
+    /// <param name="cap">Bound of the logits; null for none.</param>
     /// <returns>Losses in nats <c>[N]</c> and the gradient of the states <c>[N,H]</c>, both float32.</returns>
     public static (Tensor Losses, Tensor StateGradient) Gradient(
-        Tensor states, Tensor targets, Tensor coefficients, ParameterBlock head, TunePrecision precision)
+        Tensor states, Tensor targets, Tensor coefficients, ParameterBlock head, TunePrecision precision, double? cap = null)
     {
         ArgumentNullException.ThrowIfNull(states);
         ArgumentNullException.ThrowIfNull(coefficients);
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var stateGradient = empty_like(states, float32);
-        var losses = Run(states, targets, coefficients, head, precision, stateGradient);
+        var losses = Run(states, targets, coefficients, head, precision, cap, stateGradient);
         return (losses.MoveToOuterDisposeScope(), stateGradient.MoveToOuterDisposeScope());
     }
 
     private static Tensor Run(
-        Tensor states, Tensor targets, Tensor? coefficients, ParameterBlock head, TunePrecision precision, Tensor? stateGradient)
+        Tensor states, Tensor targets, Tensor? coefficients, ParameterBlock head, TunePrecision precision, double? cap, Tensor? stateGradient)
     {
         var weight = precision == TunePrecision.BFloat16 ? head.Half!.detach() : head.Master.detach();
         var transposed = weight.t();
@@ -74,13 +76,24 @@ public static class HeadLoss
             long size = Math.Min(rows, count - start);
             var h = operands.narrow(0, start, size);
             var y = targets.narrow(0, start, size).unsqueeze(1);
-            var logProbabilities = h.matmul(transposed).log_softmax(-1, float32);
+            var logits = h.matmul(transposed);
+            Tensor? slope = null;
+            if (cap is { } bound)
+            {
+                using Scalar ratio = 1 / bound, factor = bound, one = 1.0, minus = -1.0;
+                var tanh = (logits.to(float32) * ratio).tanh_();
+                logits = tanh * factor;
+                slope = (tanh * tanh).mul_(minus).add_(one);
+            }
+
+            var logProbabilities = logits.log_softmax(-1, float32);
             losses.narrow(0, start, size).copy_(logProbabilities.gather(1, y).squeeze(1).neg_());
             if (coefficients is null) continue;
 
             var gradient = logProbabilities.exp_();
             gradient.scatter_add_(1, y, full([size, 1], -1f, float32, states.device));
             gradient.mul_(coefficients.narrow(0, start, size).unsqueeze(1));
+            if (slope is not null) gradient.mul_(slope);
             gradient = gradient.to(weight.dtype);
             stateGradient!.narrow(0, start, size).copy_(gradient.matmul(weight));
             head.Gradient?.add_(gradient.t().matmul(h));

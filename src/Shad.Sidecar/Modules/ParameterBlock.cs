@@ -12,10 +12,10 @@ public enum ParameterKind
     /// <summary>Bias of a linear projection: takes part in bf16 products, does not decay.</summary>
     Bias,
 
-    /// <summary>Embedding matrix: looked up in float32, does not decay.</summary>
+    /// <summary>Embedding or position matrix: looked up in float32, does not decay.</summary>
     Embedding,
 
-    /// <summary>Scale of a norm: float32, does not decay.</summary>
+    /// <summary>Scale or bias of a norm: float32, does not decay.</summary>
     Norm,
 }
 
@@ -76,5 +76,10 @@ internal sealed record BlockAdapter(ParameterBlock Down, IReadOnlyList<Parameter
 
 /// <summary>A Hugging Face tensor within a <see cref="ParameterBlock"/>.</summary>
 /// <param name="Name">Its name in the model's file.</param>
-/// <param name="Shape">Its shape.</param>
-public sealed record ParameterPart(string Name, long[] Shape);
+/// <param name="Shape">Its shape in the computation: a matrix is <c>[out, in]</c>.</param>
+/// <param name="IsTransposed">True where the file has the matrix as <c>[in, out]</c>.</param>
+public sealed record ParameterPart(string Name, long[] Shape, bool IsTransposed = false)
+{
+    /// <summary>Its shape in the file.</summary>
+    public long[] StoredShape => IsTransposed ? [Shape[1], Shape[0]] : Shape;
+}

@@ -5,14 +5,17 @@ using static TorchSharp.torch;
 namespace Shad.Sidecar.Modules;
 
 /// <summary>Cosines and sines of the rotary embedding by position, computed in double precision, kept in float32.</summary>
-internal sealed class RotaryTable(DecoderConfig config, Device device) : IDisposable
+/// <param name="rotary">The embedding.</param>
+/// <param name="config">The model.</param>
+/// <param name="device">Where the tables live.</param>
+internal sealed class RotaryTable(RotaryEmbedding rotary, DecoderConfig config, Device device) : IDisposable
 {
-    private readonly double[] _frequencies = config.Rotary.InverseFrequencies(config.HeadSize);
+    private readonly double[] _frequencies = rotary.InverseFrequencies(config.HeadSize);
     private Tensor? _cosines;
     private Tensor? _sines;
     private int _length;
 
-    /// <summary>The tables of the first <paramref name="count"/> positions, each float32 <c>[count, 1, D/2]</c>.</summary>
+    /// <summary>The tables of the first <paramref name="count"/> positions, each float32 <c>[count, 1, R/2]</c>.</summary>
     public (Tensor Cosines, Tensor Sines) For(int count)
     {
         if (count > _length) Grow(Math.Max(count, Math.Min(2 * _length, config.ContextLength)));
@@ -36,8 +39,8 @@ internal sealed class RotaryTable(DecoderConfig config, Device device) : IDispos
             for (int i = 0; i < half; i++)
             {
                 (double sin, double cos) = Math.SinCos(position * _frequencies[i]);
-                cosine[position * half + i] = (float)cos;
-                sine[position * half + i] = (float)sin;
+                cosine[position * half + i] = (float)(rotary.Amplitude * cos);
+                sine[position * half + i] = (float)(rotary.Amplitude * sin);
             }
         }
 

@@ -34,6 +34,7 @@ public sealed class TokenBatch : IDisposable
         Groups = AttentionGroup.Of([.. samples.Select(static sample => sample.Length)]);
 
         var ids = new long[TokenCount];
+        var positions = new long[TokenCount];
         var rows = new List<long>();
         var targets = new List<long>();
         int start = 0;
@@ -42,6 +43,7 @@ public sealed class TokenBatch : IDisposable
             for (int i = 0; i < sample.Length; i++)
             {
                 ids[start + i] = sample.InputIds[i];
+                positions[start + i] = i;
                 if (!sample.IsTarget(i)) continue;
                 rows.Add(start + i - 1);
                 targets.Add(sample.InputIds[i]);
@@ -52,6 +54,7 @@ public sealed class TokenBatch : IDisposable
 
         TargetCount = targets.Count;
         InputIds = tensor(ids, device: device).DetachFromDisposeScope();
+        Positions = tensor(positions, device: device).DetachFromDisposeScope();
         TargetRows = tensor(rows.ToArray(), device: device).DetachFromDisposeScope();
         TargetIds = tensor(targets.ToArray(), device: device).DetachFromDisposeScope();
     }
@@ -77,6 +80,9 @@ public sealed class TokenBatch : IDisposable
     /// <summary>Token ids, int64 <c>[T]</c>.</summary>
     public Tensor InputIds { get; }
 
+    /// <summary>Position of each token in its sample, int64 <c>[T]</c>.</summary>
+    public Tensor Positions { get; }
+
     /// <summary>The rows of <c>[T]</c> whose logits score a target: the position before it. int64 <c>[N]</c>.</summary>
     public Tensor TargetRows { get; }
 
@@ -87,6 +93,7 @@ public sealed class TokenBatch : IDisposable
     public void Dispose()
     {
         InputIds.Dispose();
+        Positions.Dispose();
         TargetRows.Dispose();
         TargetIds.Dispose();
     }

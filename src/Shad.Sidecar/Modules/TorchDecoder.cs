@@ -7,7 +7,7 @@ using static TorchSharp.torch.nn;
 namespace Shad.Sidecar.Modules;
 
 /// <summary>
-/// The forward pass of a decoder-only transformer of the Llama family, from token ids to the hidden states that score targets.
+/// The forward pass of a decoder-only transformer, from token ids to the hidden states that score targets.
 /// </summary>
 /// <remarks>
 /// Shapes: <c>B</c> samples, <c>S</c> the longest of them, <c>T</c> tokens packed without padding, <c>N</c> targets, <c>H</c> hidden
@@ -18,7 +18,7 @@ public sealed class TorchDecoder : IDisposable
 {
     private readonly DecoderConfig _config;
     private readonly Device _device;
-    private readonly RotaryTable _rotary;
+    private readonly Dictionary<RotaryEmbedding, RotaryTable> _rotary = [];
 
     /// <summary>Builds the decoder over its parameters, which it does not own.</summary>
     public TorchDecoder(DecoderParameters parameters, Device device)
@@ -27,7 +27,8 @@ public sealed class TorchDecoder : IDisposable
         Parameters = parameters;
         _config = parameters.Config;
         _device = device;
-        _rotary = new RotaryTable(_config, device);
+        foreach (var rotary in Enumerable.Range(0, _config.LayerCount).Select(_config.RotaryOf).Distinct())
+            _rotary[rotary] = new RotaryTable(rotary, _config, device);
     }
 
     /// <summary>The values.</summary>
@@ -54,13 +55,27 @@ public sealed class TorchDecoder : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _rotary.Dispose();
+    public void Dispose()
+    {
+        foreach (var table in _rotary.Values) table.Dispose();
+    }
 
     /// <summary>The embedded tokens of a batch, float32 <c>[T,H]</c>.</summary>
-    internal Tensor Embed(TokenBatch batch) => Parameters.Embedding.Master.index_select(0, batch.InputIds);
+    internal Tensor Embed(TokenBatch batch)
+    {
+        using var scope = NewDisposeScope();
+        var x = Parameters.Embedding.Master.index_select(0, batch.InputIds);
+        if (_config.EmbeddingScale != 1) x = Times(x, _config.EmbeddingScale);
+        if (Parameters.Positions is { } positions) x = x + positions.Master.index_select(0, batch.Positions);
+        return x.MoveToOuterDisposeScope();
+    }
 
-    /// <summary>The last norm.</summary>
-    internal Tensor FinalStates(Tensor x) => Norm(x, Parameters.FinalNorm);
+    /// <summary>The last norm, and the divisor of the logits.</summary>
+    internal Tensor FinalStates(Tensor x)
+    {
+        var normed = Norm(x, Parameters.FinalNorm);
+        return _config.LogitDivisor == 1 ? normed : Times(normed, 1 / _config.LogitDivisor);
+    }
 
     /// <summary>One layer: <c>[T,H]</c> → <c>[T,H]</c>, or <c>[N,H]</c> of the last one.</summary>
     internal Tensor Layer(int index, Tensor x, PassSettings settings)
@@ -68,10 +83,9 @@ public sealed class TorchDecoder : IDisposable
         using var scope = NewDisposeScope();
         var layer = Parameters.Layers[index];
         var batch = settings.Batch;
-        var (cosines, sines) = _rotary.For(batch.MaximumLength);
         var place = new Place(settings, index, TargetsOnly: false);
-        var projected = Linear(Norm(x, layer.InputNorm), layer.QueryKeyValue, layer.QueryKeyValueBias, place, 0);
-        var attended = Attention(layer, projected, batch, cosines, sines, _config.WindowOf(index));
+        var projected = Linear(Norm(x, layer.AttentionNorm), layer.QueryKeyValue, layer.QueryKeyValueBias, place, 0);
+        var attended = Attention(index, layer, projected, batch);
         if (index == _config.LayerCount - 1)
         {
             // Above the attention of the last layer only the rows that score a target are needed.
@@ -80,16 +94,53 @@ public sealed class TorchDecoder : IDisposable
             place = place with { TargetsOnly = true };
         }
 
-        x = x + Linear(attended, layer.Output, layer.OutputBias, place, 1);
-        var gateUp = Linear(Norm(x, layer.PostAttentionNorm), layer.GateUp, layer.GateUpBias, place, 2);
-        var parts = gateUp.chunk(2, -1);
-        var inner = functional.silu(parts[0]) * parts[1];
-        x = x + Linear(inner, layer.Down, layer.DownBias, place, 3);
+        x = x + Addend(Linear(attended, layer.Output, layer.OutputBias, place, 1), layer.AfterAttentionNorm);
+        var inner = Linear(Norm(x, layer.MlpNorm), layer.Inner, layer.InnerBias, place, 2);
+        if (_config.GatedMlp)
+        {
+            var parts = inner.chunk(2, -1);
+            inner = Activated(parts[0]) * parts[1];
+        }
+        else
+        {
+            inner = Activated(inner);
+        }
+
+        x = x + Addend(Linear(inner, layer.Down, layer.DownBias, place, 3), layer.AfterMlpNorm);
         return x.MoveToOuterDisposeScope();
     }
 
-    private Tensor Attention(LayerParameters layer, Tensor projected, TokenBatch batch, Tensor cosines, Tensor sines, int? window)
+    private Tensor Activated(Tensor x) => _config.Activation switch
     {
+        Activation.Silu => functional.silu(x),
+        Activation.Gelu => functional.gelu(x),
+        _ => GeluTanh(x),
+    };
+
+    private static Tensor GeluTanh(Tensor x)
+    {
+        // TorchSharp's gelu is the exact one only.
+        using Scalar root = Math.Sqrt(2 / Math.PI), cubic = 0.044715, half = 0.5, one = 1.0;
+        return x * half * ((x + x * x * x * cubic) * root).tanh().add(one);
+    }
+
+    /// <summary>What a projection adds to the residual stream.</summary>
+    private Tensor Addend(Tensor x, NormParameters? norm)
+    {
+        if (norm is not null) x = Norm(x.to(float32), norm);
+        return _config.ResidualScale == 1 ? x : Times(x.to(float32), _config.ResidualScale);
+    }
+
+    private static Tensor Times(Tensor x, double factor)
+    {
+        using Scalar scalar = factor;
+        return x * scalar;
+    }
+
+    private Tensor Attention(int index, LayerParameters layer, Tensor projected, TokenBatch batch)
+    {
+        var (cosines, sines) = _rotary[_config.RotaryOf(index)].For(batch.MaximumLength);
+        int? window = _config.WindowOf(index);
         if (batch.Groups is [var only]) return Attend(layer, projected, only, cosines, sines, window);
         var slices = projected.split(batch.Groups.Select(static group => (long)group.TokenCount).ToArray(), 0);
         return cat(slices.Zip(batch.Groups, (slice, group) => Attend(layer, slice, group, cosines, sines, window)).ToList(), 0);
@@ -106,27 +157,52 @@ public sealed class TorchDecoder : IDisposable
         var parts = padded.view(count, length, heads + 2 * keyHeads, size).split([heads + keyHeads, keyHeads], 2);
 
         var turned = parts[0].to(float32);
-        if (layer.QueryNorm is not null) turned = NormHeads(turned, layer);
+        turned = _config.QueryKeyNorm switch
+        {
+            QueryKeyNorm.EachHead => NormHeads(turned, layer),
+            QueryKeyNorm.WholeWidth => NormWidth(turned, layer),
+            _ => turned,
+        };
         turned = Rotate(turned, cosines.narrow(0, 0, length), sines.narrow(0, 0, length));
         // The CPU's fused attention is faster in float32 than in bfloat16, CUDA's is not.
         var dtype = _device.type == DeviceType.CPU ? float32 : projected.dtype;
         var queryKey = turned.to(dtype).split([heads, keyHeads], 2);
-        var key = Repeat(queryKey[1]);
-        var value = Repeat(parts[1].to(dtype));
-
-        bool masked = window is { } w && w < length;
-        var mixed = functional.scaled_dot_product_attention(
-            queryKey[0].transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2),
-            attn_mask: masked ? WindowMask(length, window!.Value) : null,
-            is_casual: !masked);
+        var query = queryKey[0].transpose(1, 2);
+        var key = Repeat(queryKey[1]).transpose(1, 2);
+        var value = Repeat(parts[1].to(dtype)).transpose(1, 2);
+        var mixed = _config.ScoreCap is { } cap
+            ? CappedAttention(query, key, value, cap, WindowMask(length, window ?? (int)length))
+            : FusedAttention(query, key, value, length, window);
         return group.Unpad(mixed.transpose(1, 2).reshape(count, length, (long)heads * size));
     }
 
-    /// <summary>Rotary embedding, half-split layout: pairs <c>(x[i], x[i + D/2])</c> turn by the angle of their frequency.</summary>
+    private Tensor FusedAttention(Tensor query, Tensor key, Tensor value, long length, int? window)
+    {
+        // The fused attention scales by 1/√D; another scale is worked into the query.
+        if (_config.ScoreScale is { } scale) query = Times(query, scale * Math.Sqrt(_config.HeadSize));
+        bool masked = window is { } w && w < length;
+        return functional.scaled_dot_product_attention(
+            query, key, value, attn_mask: masked ? WindowMask(length, window!.Value) : null, is_casual: !masked);
+    }
+
+    /// <summary>Attention whose scores are bounded, <c>c·tanh(score/c)</c>: no fused operation has it.</summary>
+    private Tensor CappedAttention(Tensor query, Tensor key, Tensor value, double cap, Tensor mask)
+    {
+        using Scalar unseen = double.NegativeInfinity;
+        var scores = Times(query.matmul(key.transpose(-2, -1)).to(float32), _config.AttentionScale / cap);
+        var weights = Times(scores.tanh(), cap).masked_fill(mask.logical_not(), unseen).softmax(-1);
+        return weights.to(value.dtype).matmul(value);
+    }
+
+    /// <summary>Rotary embedding, half-split layout: pairs <c>(x[i], x[i + R/2])</c> turn by the angle of their frequency; coordinates
+    /// from R on stay.</summary>
     private static Tensor Rotate(Tensor x, Tensor cosines, Tensor sines)
     {
-        var halves = x.chunk(2, -1);
-        return cat([halves[0] * cosines - halves[1] * sines, halves[1] * cosines + halves[0] * sines], -1);
+        long size = x.shape[^1], rotated = 2 * cosines.shape[^1];
+        if (rotated == 0) return x;
+        var halves = (rotated == size ? x : x.narrow(-1, 0, rotated)).chunk(2, -1);
+        Tensor first = halves[0] * cosines - halves[1] * sines, second = halves[1] * cosines + halves[0] * sines;
+        return cat(rotated == size ? [first, second] : [first, second, x.narrow(-1, rotated, size - rotated)], -1);
     }
 
     /// <summary>Each key or value head once for every query head it serves: <c>[B,S,KV,D]</c> → <c>[B,S,heads,D]</c>.</summary>
@@ -149,12 +225,33 @@ public sealed class TorchDecoder : IDisposable
     private Tensor NormHeads(Tensor x, LayerParameters layer)
     {
         var scale = cat([
-            layer.QueryNorm!.Master.expand(_config.AttentionHeads, _config.HeadSize),
-            layer.KeyNorm!.Master.expand(_config.KeyValueHeads, _config.HeadSize)], 0);
+            Scale(layer.QueryNorm!).expand(_config.AttentionHeads, _config.HeadSize),
+            Scale(layer.KeyNorm!).expand(_config.KeyValueHeads, _config.HeadSize)], 0);
         return RootMeanSquare(x) * scale;
     }
 
-    private Tensor Norm(Tensor x, ParameterBlock scale) => RootMeanSquare(x) * scale.Master;
+    private Tensor NormWidth(Tensor x, LayerParameters layer)
+    {
+        var parts = x.split([_config.AttentionHeads, _config.KeyValueHeads], 2);
+        return cat([Whole(parts[0], layer.QueryNorm!), Whole(parts[1], layer.KeyNorm!)], 2);
+
+        Tensor Whole(Tensor heads, NormParameters norm) => Norm(heads.flatten(2), norm).view(heads.shape);
+    }
+
+    private Tensor Norm(Tensor x, NormParameters? norm)
+    {
+        if (norm is null) return x;
+        return _config.Norm == NormKind.LayerNorm
+            ? functional.layer_norm(x, [x.shape[^1]], norm.Scale.Master, norm.Bias!.Master, _config.NormEpsilon)
+            : RootMeanSquare(x) * Scale(norm);
+    }
+
+    private Tensor Scale(NormParameters norm)
+    {
+        if (_config.Norm != NormKind.RootMeanSquareOfOnePlus) return norm.Scale.Master;
+        using Scalar one = 1.0;
+        return norm.Scale.Master + one;
+    }
 
     /// <summary><c>x / sqrt(mean(x²) + ε)</c> over the last dimension (Zhang &amp; Sennrich, arXiv:1910.07467), without its scale.</summary>
     private Tensor RootMeanSquare(Tensor x) => x * (x.square().mean([-1], keepdim: true) + _config.NormEpsilon).rsqrt();

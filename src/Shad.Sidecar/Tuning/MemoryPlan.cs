@@ -23,6 +23,7 @@ namespace Shad.Sidecar.Tuning;
 ///  (a token)   attention   rotated query and key 4(Q+K), key and value for each query head 2·4Q, projection e(Q+2K),
 ///                          output 4Q and its turned copy 4Q (in bfloat16 once more, 2Q); with head norms 2·4(Q+K)
 ///              MLP         gate and up 2·eI, silu(gate) and the product e·2I
+///              bounded scores, where the model has them: 3·4·heads·longest
 ///              adapters    dropout's masks, 4 bytes for each input of an adapted product
 /// activations  T · Σ of the layers from the lowest tuned one up; recomputed: T·4H of each, and one layer
 ///              whole twice: what its forward pass let go of lies in holes too small for its second one
@@ -60,25 +61,24 @@ public sealed record MemoryPlan
         int lowest = config.LayerCount;
         for (int i = 0; i < config.LayerCount; i++)
         {
-            string prefix = TensorNames.Layer(i).Prefix + ".";
+            string prefix = config.Naming.PrefixOf(i);
             if (tuned.Includes(i, config.LayerCount))
             {
                 ofTuned += sizes.Where(pair => pair.Key.StartsWith(prefix, StringComparison.Ordinal)).Sum(static pair => pair.Value);
                 lowest = Math.Min(lowest, i);
             }
 
-            foreach (var (module, shape) in AdapterModules.Of(TensorNames.Layer(i)).Select(linear => (
-                AdapterModules.NameOf(linear.Weight), TensorLayout.Expected(config).First(spec => spec.Name == linear.Weight).Shape)))
+            foreach (var module in LayerModules.Of(config, i).Linears)
             {
-                if (!tuned.Adapts(i, module)) continue;
-                ofTuned += tuned.Adapter!.Rank * (shape[0] + shape[1]);
+                if (!tuned.Adapts(i, module.Name)) continue;
+                ofTuned += tuned.Adapter!.Rank * (module.Outputs + module.Inputs);
                 lowest = Math.Min(lowest, i);
                 if (tuned.Adapter.Dropout > 0) adapterInputs = Math.Max(adapterInputs, 2 * h + q + inner);
             }
         }
 
-        if (tuned.IncludesEmbedding) ofTuned += embedding;
-        if (tuned.IncludesTop) ofTuned += h + (config.TiedHead ? 0 : embedding);
+        if (tuned.IncludesEmbedding) ofTuned += embedding + (config.LearnedPositions ? config.ContextLength * h : 0);
+        if (tuned.IncludesTop) ofTuned += (config.Norm == NormKind.LayerNorm ? 2 : 1) * h + (config.TiedHead ? 0 : embedding);
         if (tuned.Adapter is not null) all += ofTuned;
         if (tuned.IncludesEmbedding) lowest = 0;
 
@@ -86,7 +86,8 @@ public sealed record MemoryPlan
         Tokens = Math.Max(longest, Math.Min(job.TokensPerBatch, job.SamplesPerStep * longest));
         double targetShare = samples.Max(static sample => (double)sample.TargetCount / sample.Length);
         _layer = Tokens * (2 * (8 * h + e * h)
-            + 4 * (q + k) + 8 * q + e * (q + 2 * k) + 8 * q + (half ? 2 * q : 0) + (config.QueryKeyNorm ? 8 * (q + k) : 0)
+            + 4 * (q + k) + 8 * q + e * (q + 2 * k) + 8 * q + (half ? 2 * q : 0) + (config.QueryKeyNorm != QueryKeyNorm.None ? 8 * (q + k) : 0)
+            + (config.ScoreCap is null ? 0 : 3 * 4 * config.AttentionHeads * longest)
             + 4 * e * inner + 4 * adapterInputs);
         int layers = config.LayerCount - lowest;
         _states = (long)(Tokens * targetShare) * 12 * h;
@@ -187,7 +188,7 @@ public sealed record MemoryPlan
         }
 
         if (!job.GradientCheckpointing) Try("gradient_checkpointing: true", job with { GradientCheckpointing = true }, tuned);
-        var adapters = TunedPart.Of(new AdapterConfig { Rank = LoraSettings.DefaultRank, Alpha = 1, Targets = AdapterModules.Names });
+        var adapters = TunedPart.Of(new AdapterConfig { Rank = LoraSettings.DefaultRank, Alpha = 1, Targets = AdapterModules.NamesOf(config) });
         if (tuned.Adapter is null)
         {
             Try("adapters (lora)", job, adapters);

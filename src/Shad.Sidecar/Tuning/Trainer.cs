@@ -100,6 +100,7 @@ public sealed class Trainer
         }
 
         _decoder.Parameters.ClearGradient();
+        double? cap = _decoder.Parameters.Config.LogitCap;
         int start = 0;
         foreach (var cut in cuts)
         {
@@ -111,13 +112,13 @@ public sealed class Trainer
             var states = pass?.States ?? _decoder.TargetStates(settings);
             if (weighting is null)
             {
-                Copy(HeadLoss.Losses(states, batch.TargetIds, head, precision), losses.AsSpan(start, batch.TargetCount));
+                Copy(HeadLoss.Losses(states, batch.TargetIds, head, precision, cap), losses.AsSpan(start, batch.TargetCount));
                 if (!Array.TrueForAll(losses, float.IsFinite)) throw new NonFiniteStepException("loss");
                 weighting = _objective.Weigh(targets, losses);
             }
 
             using var coefficients = tensor(weighting.Coefficients[start..(start + batch.TargetCount)], device: _device);
-            var (batchLosses, gradient) = HeadLoss.Gradient(states, batch.TargetIds, coefficients, head, precision);
+            var (batchLosses, gradient) = HeadLoss.Gradient(states, batch.TargetIds, coefficients, head, precision, cap);
             Copy(batchLosses, losses.AsSpan(start, batch.TargetCount));
             if (pass is not null) pass.Backward(gradient);
             else if (states.requires_grad) states.backward([gradient]);
@@ -144,7 +145,10 @@ public sealed class Trainer
             using var batch = new TokenBatch(ordered[cut], device, cut.Start.Value);
             if (batch.TargetCount == 0) continue;
             var states = decoder.TargetStates(new PassSettings(batch, precision, dropout));
-            Copy(HeadLoss.Losses(states, batch.TargetIds, decoder.Parameters.Head, precision), losses.Slice(start, batch.TargetCount));
+            var parameters = decoder.Parameters;
+            Copy(
+                HeadLoss.Losses(states, batch.TargetIds, parameters.Head, precision, parameters.Config.LogitCap),
+                losses.Slice(start, batch.TargetCount));
             start += batch.TargetCount;
         }
     }

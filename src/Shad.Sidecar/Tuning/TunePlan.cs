@@ -3,6 +3,7 @@ using System.Text.Json;
 using Shad.Core.Tuning;
 using Shad.Models;
 using Shad.Models.Adapters;
+using Shad.Models.Configuration;
 
 namespace Shad.Sidecar.Tuning;
 
@@ -86,11 +87,13 @@ public static class TunePlan
 
     /// <summary>The adapter that a job tunes; null where it tunes the weights themselves.</summary>
     /// <param name="job">The job, checked.</param>
-    /// <param name="layerCount">Layers of the model.</param>
+    /// <param name="model">The model.</param>
     /// <param name="from">The adapter to start from, where the job names one.</param>
-    public static AdapterConfig? AdapterOf(TuneJob job, int layerCount, AdapterFolder? from)
+    /// <exception cref="Core.Errors.ShadException">The job names a projection that the model has not.</exception>
+    public static AdapterConfig? AdapterOf(TuneJob job, DecoderConfig model, AdapterFolder? from)
     {
         ArgumentNullException.ThrowIfNull(job);
+        ArgumentNullException.ThrowIfNull(model);
         if (job.Lora is not { } lora) return null;
         if (from is not null)
         {
@@ -101,14 +104,22 @@ public static class TunePlan
 
         int rank = lora.Rank ?? LoraSettings.DefaultRank;
         var targets = lora.Targets ?? [LoraSettings.AllLinear];
+        var names = AdapterModules.NamesOf(model);
+        if (targets.FirstOrDefault(target => target != LoraSettings.AllLinear && !names.Contains(target)) is { } unknown)
+        {
+            throw SidecarErrors.JobValue(
+                "lora.targets", $"'{unknown}', which a model of type {model.ModelType} has not",
+                $"{LoraSettings.AllLinear}, or some of {string.Join(", ", names)}");
+        }
+
         return new AdapterConfig
         {
             Rank = rank,
             Alpha = lora.Alpha ?? 2 * rank,
             Dropout = lora.Dropout,
             RankStabilized = lora.RankStabilized ?? false,
-            Targets = [.. AdapterModules.Names.Where(name => targets.Contains(LoraSettings.AllLinear) || targets.Contains(name))],
-            Layers = job.LastLayers is { } last && last < layerCount ? [.. Enumerable.Range(layerCount - last, last)] : null,
+            Targets = [.. names.Where(name => targets.Contains(LoraSettings.AllLinear) || targets.Contains(name))],
+            Layers = job.LastLayers is { } last && last < model.LayerCount ? [.. Enumerable.Range(model.LayerCount - last, last)] : null,
             BaseModel = job.Model,
         };
     }

@@ -133,13 +133,12 @@ public sealed class DecoderConfigReaderTests
         Assert.That(Read(config).Rotary.Scaling, Is.EqualTo(new Llama3RotaryScaling(8, 1, 4, 128)));
     }
 
-    [TestCase("yarn")]
-    [TestCase("dynamic")]
-    [TestCase("longrope")]
+    [TestCase("ntk")]
+    [TestCase("proportional")]
     public void An_unsupported_scaling_is_named_and_the_supported_ones_listed(string type) =>
         Refusal.Of(
             () => Read(With("rope_scaling", $$"""{"rope_type":"{{type}}","factor":2}""")), "model.rope_unsupported", $"'{type}'",
-            "rope_scaling.rope_type", "default, linear, llama3");
+            "rope_scaling.rope_type", "default, linear, llama3, dynamic, yarn, longrope");
 
     [TestCase("""{"factor":2}""", "model.config_field_missing", "rope_scaling.rope_type")]
     [TestCase("""{"rope_type":"linear"}""", "model.config_field_missing", "rope_scaling.factor")]
@@ -265,7 +264,7 @@ public sealed class DecoderConfigReaderTests
     [TestCase("bos_token_id", "-1")]
     [TestCase("eos_token_id", "[2,512]")]
     [TestCase("eos_token_id", "\"</s>\"")]
-    [TestCase("hidden_act", "\"gelu\"")]
+    [TestCase("hidden_act", "\"relu\"")]
     [TestCase("hidden_act", "3")]
     [TestCase("model_type", "3")]
     [TestCase("architectures", "\"LlamaForCausalLM\"")]

@@ -78,13 +78,13 @@ public sealed class DecoderConfigWriterTests
     private static IEnumerable<TestCaseData> Inexpressible()
     {
         yield return new TestCaseData(Configs.Llama with { QueryKeyValueBias = true }).SetArgDisplayNames("llama, bias without output bias");
-        yield return new TestCaseData(Configs.Llama with { QueryKeyNorm = true }).SetArgDisplayNames("llama, head norms");
+        yield return new TestCaseData(Configs.Llama with { QueryKeyNorm = QueryKeyNorm.EachHead }).SetArgDisplayNames("llama, head norms");
         yield return new TestCaseData(Configs.Llama with { SlidingWindow = 4 }).SetArgDisplayNames("llama, window");
         yield return new TestCaseData(Configs.Mistral with { MlpBias = true }).SetArgDisplayNames("mistral, MLP bias");
         yield return new TestCaseData(Configs.Mistral with { QueryKeyValueBias = true, OutputBias = true }).SetArgDisplayNames("mistral, bias");
         yield return new TestCaseData(Configs.Mistral with { SlidingWindowLayers = [true, false] }).SetArgDisplayNames("mistral, window in some layers");
         yield return new TestCaseData(Configs.Qwen2 with { QueryKeyValueBias = false }).SetArgDisplayNames("qwen2, no bias");
-        yield return new TestCaseData(Configs.Qwen3 with { QueryKeyNorm = false }).SetArgDisplayNames("qwen3, no head norms");
+        yield return new TestCaseData(Configs.Qwen3 with { QueryKeyNorm = QueryKeyNorm.None }).SetArgDisplayNames("qwen3, no head norms");
         yield return new TestCaseData(Configs.Llama with { ModelType = "gpt2" }).SetArgDisplayNames("gpt2");
     }
 

@@ -163,7 +163,8 @@ public sealed class PublishedConfigsTests
             Assert.That(config.NormEpsilon, Is.EqualTo(1e-5f));
             Assert.That(config.BeginningOfSequenceId, Is.EqualTo(128_000));
             Assert.That(config.EndOfSequenceIds, Is.EqualTo(new[] { 128_001, 128_008, 128_009 }));
-            Assert.That(config.QueryKeyValueBias || config.OutputBias || config.MlpBias || config.QueryKeyNorm, Is.False);
+            Assert.That(config.QueryKeyValueBias || config.OutputBias || config.MlpBias, Is.False);
+            Assert.That(config.QueryKeyNorm, Is.EqualTo(QueryKeyNorm.None));
         });
     }
 
@@ -187,7 +188,7 @@ public sealed class PublishedConfigsTests
         DecoderConfig config = Parse(Qwen3, headPresent: false);
         Assert.Multiple(() =>
         {
-            Assert.That(config.QueryKeyNorm, Is.True);
+            Assert.That(config.QueryKeyNorm, Is.EqualTo(QueryKeyNorm.EachHead));
             Assert.That(config.QueryKeyValueBias, Is.False);
             Assert.That(config.HeadSize, Is.EqualTo(128));
             Assert.That(config.SlidingWindow, Is.Null);

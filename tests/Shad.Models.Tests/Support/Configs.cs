@@ -36,7 +36,7 @@ internal static class Configs
         EndOfSequenceIds = [2, 3],
     };
 
-    public static DecoderConfig Qwen3 { get; } = Llama with { ModelType = "qwen3", QueryKeyNorm = true, HeadSize = 10, TiedHead = false };
+    public static DecoderConfig Qwen3 { get; } = Llama with { ModelType = "qwen3", QueryKeyNorm = QueryKeyNorm.EachHead, HeadSize = 10, TiedHead = false };
 
     public static IEnumerable<DecoderConfig> OneOfEachFamily => [Llama, Mistral, Qwen2, Qwen3];
 }

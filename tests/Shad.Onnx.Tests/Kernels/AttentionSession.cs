@@ -31,17 +31,18 @@ internal sealed class AttentionSession : IDisposable
     /// <param name="vectorBits">Width of the vectors to compute with; null for the widest.</param>
     public static AttentionSession For(PackedBatch batch, int? vectorBits = null)
     {
-        (string, object)[] attributes =
+        List<(string, object)> attributes =
         [
             ("num_heads", batch.Heads), ("kv_num_heads", batch.KeyValueHeads), ("scale", batch.Scale), ("window", batch.Window),
         ];
-        return new AttentionSession(vectorBits is { } bits ? [.. attributes, ("vector_bits", bits)] : attributes);
+        if (batch.Cap > 0) attributes.Add(("softcap", batch.Cap));
+        return new AttentionSession(vectorBits is { } bits ? [.. attributes, ("vector_bits", bits)] : [.. attributes]);
     }
 
     /// <summary>The output, <c>[Nq, heads·D]</c>.</summary>
     public float[] Run(PackedBatch batch)
     {
-        int width = batch.KeyValueHeads * batch.HeadSize, half = batch.HeadSize / 2;
+        int width = batch.KeyValueHeads * batch.HeadSize, half = batch.RotatedPairs;
         using var query = Value(batch.Query, batch.QueryRows, batch.Heads * batch.HeadSize);
         using var key = Value(batch.Key, batch.Key.Length / width, width);
         using var value = Value(batch.Value, batch.Value.Length / width, width);

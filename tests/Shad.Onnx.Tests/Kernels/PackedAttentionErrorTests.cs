@@ -51,7 +51,7 @@ internal sealed class PackedAttentionErrorTests
         AssertFails(1, [7, 8], "key is [7, 8]; expected [Nk, 16]");
         AssertFails(2, [14, 8], "value is [14, 8]; expected [7, 16] as key");
         AssertFails(0, [7, 45], "query is [7, 45]; expected [Nq, 6 · D] with an even D");
-        AssertFails(3, [15, 3], "cosine is [15, 3]; expected [L, 4]");
+        AssertFails(3, [15, 5], "cosine is [15, 5]; expected [L, at most 4]");
         AssertFails(4, [14, 4], "sine is [14, 4]; expected [15, 4] as cosine");
         AssertFails(5, [3, 4], "segments is [3, 4]; expected [G, 6]");
         AssertFails(6, [6], "positions is [6]; expected [7], one of each query row");

@@ -13,6 +13,14 @@ internal sealed record PackedBatch
 
     public int Window { get; init; } = -1;
 
+    /// <summary>Bound of the scores; 0 for none.</summary>
+    public float Cap { get; init; }
+
+    /// <summary>Pairs of a head's coordinates that are rotated; null for all.</summary>
+    public int? Pairs { get; init; }
+
+    public int RotatedPairs => Pairs ?? HeadSize / 2;
+
     public required float[] Query { get; init; }
 
     public required float[] Key { get; init; }
@@ -52,7 +60,8 @@ internal sealed record PackedBatch
         return Create(random, heads, keyValueHeads, headSize, window, segments, positions, positions.Count);
     }
 
-    /// <summary>Any batch: shared prefixes, prefixes that are computed in the batch, wanted rows only, unused rows.</summary>
+    /// <summary>Any batch: shared prefixes, prefixes that are computed in the batch, wanted rows only, unused rows, bounded scores, heads
+    /// that are rotated in part or not at all.</summary>
     public static PackedBatch Any(SeededRandom random, int maximumLength)
     {
         int keyValueHeads = 1 + random.NextInt32(3);
@@ -79,7 +88,11 @@ internal sealed record PackedBatch
             keyRows += length + (random.NextBoolean(0.2) ? random.NextInt32(3) : 0);
         }
 
-        return Create(random, heads, keyValueHeads, headSize, window, segments, positions, keyRows);
+        return Create(random, heads, keyValueHeads, headSize, window, segments, positions, keyRows) with
+        {
+            Cap = random.NextBoolean(0.25) ? 0.5f + 20 * (float)random.NextDouble() : 0,
+            Pairs = random.NextBoolean(0.25) ? random.NextInt32(headSize / 2 + 1) : null,
+        };
     }
 
     private static PackedBatch Create(
@@ -104,8 +117,8 @@ internal sealed record PackedBatch
 
     private float[] Table(Func<double, double> of)
     {
-        int half = HeadSize / 2;
+        int half = RotatedPairs;
         return [.. Enumerable.Range(0, RotaryRows * half).Select(
-            i => (float)of(i / half * Math.Pow(10_000, -2.0 * (i % half) / HeadSize)))];
+            i => (float)of(i / half * Math.Pow(10_000, -2.0 * (i % half) / (2 * half))))];
     }
 }

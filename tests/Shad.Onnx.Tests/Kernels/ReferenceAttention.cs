@@ -26,10 +26,11 @@ internal sealed class ReferenceAttention
     /// The largest error that float32 explains. With u = 2⁻²⁴, the unit of rounding, and M the largest Σ|qᵢkᵢ|·scale of any
     /// query and key: a score is the sum of D rounded products of numbers that were rotated, so that it errs by about √D·u·M
     /// (roundings are independent), and its weight by as much in proportion; in numerator and denominator that is twice. The
-    /// weighted sum of n values adds √n·u, and the exponential, the scale, the rotation and the division some u more.
+    /// weighted sum of n values adds √n·u, a bound c by a tanh that is off by some 2u adds 2·2·2u·c, and the exponential, the scale,
+    /// the rotation and the division some u more.
     /// </summary>
     public double Tolerance =>
-        Math.Pow(2, -24) * LargestValue * (2 * Magnitude * Math.Sqrt(_batch.HeadSize) + 2 * Math.Sqrt(MostKeys) + 16);
+        Math.Pow(2, -24) * LargestValue * (2 * Magnitude * Math.Sqrt(_batch.HeadSize) + 2 * Math.Sqrt(MostKeys) + 16 + 8 * _batch.Cap);
 
     private double Magnitude { get; set; }
 
@@ -60,6 +61,7 @@ internal sealed class ReferenceAttention
                     }
 
                     Magnitude = Math.Max(Magnitude, magnitude);
+                    if (_batch.Cap > 0) scores[other - first] = _batch.Cap * Math.Tanh(scores[other - first] / _batch.Cap);
                 }
 
                 double largest = scores.Max(), total = scores.Sum(score => Math.Exp(score - largest));
@@ -86,7 +88,7 @@ internal sealed class ReferenceAttention
 
     private double[] Rotated(float[] numbers, int start, int position)
     {
-        int half = _batch.HeadSize / 2;
+        int half = _batch.RotatedPairs;
         double[] result = new double[_batch.HeadSize];
         for (int i = 0; i < half; i++)
         {
@@ -94,6 +96,8 @@ internal sealed class ReferenceAttention
             result[i] = numbers[start + i] * cosine - numbers[start + half + i] * sine;
             result[half + i] = numbers[start + half + i] * cosine + numbers[start + i] * sine;
         }
+
+        for (int i = 2 * half; i < result.Length; i++) result[i] = numbers[start + i];
 
         return result;
     }

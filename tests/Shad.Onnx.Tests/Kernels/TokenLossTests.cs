@@ -123,6 +123,23 @@ internal sealed class TokenLossTests
         }
     }
 
+    [Test]
+    public void Bounded_logits_are_bounded_before_anything_is_made_of_them(
+        [Values(7, 97)] int rows, [Values(65, 1000)] int vocabulary, [Values(512, 256, 128)] int bits, [Values(0.5f, 4f, 30f)] float cap)
+    {
+        var inputs = Inputs.Random(rows, 40, vocabulary, 3);
+        using var session = Session(bits, cap);
+        AssertIsReference(inputs with { Cap = cap }, Run(session, inputs));
+    }
+
+    [TestCase(-1f)]
+    [TestCase(float.NaN)]
+    public void A_bound_that_is_none_is_refused(float cap)
+    {
+        var error = Assert.Throws<OnnxRuntimeException>(() => Session(null, cap).Dispose())!;
+        Assert.That(error.Message, Does.Contain("TokenLoss: softcap is"));
+    }
+
     private static void AssertIsReference(Inputs inputs, float[] losses)
     {
         Assert.That(losses, Has.Length.EqualTo(inputs.Rows));
@@ -132,20 +149,21 @@ internal sealed class TokenLossTests
 
             // A sum of H products is off by at most (H + 2)·2⁻²⁴ of the sum of their magnitudes, about a fourth of it in practice, and so
             // are the target's logit and every one in the log-sum-exp; scaling, powers and their sums add some 2e-7 of a nat and the
-            // result's rounding.
-            double tolerance = 2 * (inputs.Size + 2) * Math.Pow(2, -24) * magnitude + 1e-6 + Math.Abs(expected) * 2e-7;
+            // result's rounding; a bound adds some 2⁻²³ of itself to each logit.
+            double tolerance = 2 * (inputs.Size + 2) * Math.Pow(2, -24) * magnitude + 1e-6 + Math.Abs(expected) * 2e-7 + inputs.Cap * 5e-7;
             Assert.That(losses[row], Is.EqualTo(expected).Within(tolerance), $"row {row}");
         }
     }
 
-    private static InferenceSession Session(int? bits)
+    private static InferenceSession Session(int? bits, float? cap = null)
     {
         var graph = new GraphBuilder("losses");
         graph.Input("hidden", DataType.Float, "T", "H");
         graph.Input("head", DataType.Float, "V", "W");
         graph.Input("targets", DataType.Int64, "N");
-        (string, object)[] attributes = bits is { } width ? [("vector_bits", width)] : [];
-        graph.OwnNode(TokenLoss.Name, "loss", ["hidden", "head", "targets"], attributes);
+        List<(string, object)> attributes = bits is { } width ? [("vector_bits", width)] : [];
+        if (cap is { } bound) attributes.Add(("softcap", bound));
+        graph.OwnNode(TokenLoss.Name, "loss", ["hidden", "head", "targets"], [.. attributes]);
         graph.Output("loss", DataType.Float, "L");
         using var options = new SessionOptions { IntraOpNumThreads = 2, LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
         CustomOperators.AddTo(options);
@@ -165,6 +183,8 @@ internal sealed class TokenLossTests
     private sealed record Inputs(int Rows, int Size, int Vocabulary, float[] Hidden, float[] Head, long[] Targets)
     {
         public int? HeadSize { get; init; }
+
+        public float Cap { get; init; }
 
         public static Inputs Random(int rows, int size, int vocabulary, float magnitude)
         {
@@ -193,6 +213,7 @@ internal sealed class TokenLossTests
                 magnitude = Math.Max(magnitude, sum);
             }
 
+            if (Cap > 0) logits = Array.ConvertAll(logits, logit => Cap * Math.Tanh(logit / Cap));
             double largest = logits.Max();
             return (largest + Math.Log(logits.Sum(logit => Math.Exp(logit - largest))) - logits[Targets[row]], magnitude);
         }

@@ -83,7 +83,7 @@ internal sealed class ReferenceDecoder
             queries[t] = Apply(names.Query, normed[t], _config.QueryKeyValueBias);
             keys[t] = Apply(names.Key, normed[t], _config.QueryKeyValueBias);
             values[t] = Apply(names.Value, normed[t], _config.QueryKeyValueBias);
-            if (_config.QueryKeyNorm)
+            if (_config.QueryKeyNorm == QueryKeyNorm.EachHead)
             {
                 NormHeads(queries[t], names.QueryNorm);
                 NormHeads(keys[t], names.KeyNorm);

@@ -57,7 +57,7 @@ internal static class TestModels
             SlidingWindow = 7,
             SlidingWindowLayers = [false, true, true],
         },
-        ["qwen3"] = Base with { ModelType = "qwen3", QueryKeyNorm = true, HeadSize = 16, TiedHead = true },
+        ["qwen3"] = Base with { ModelType = "qwen3", QueryKeyNorm = QueryKeyNorm.EachHead, HeadSize = 16, TiedHead = true },
     };
 
     /// <summary>Writes a model of a kind and opens it.</summary>

@@ -108,7 +108,7 @@ internal sealed class ReferenceDecoder
         double[] frequencies = _config.Rotary.InverseFrequencies(size);
         for (int start = 0; start < heads.Length; start += size)
         {
-            if (_config.QueryKeyNorm)
+            if (_config.QueryKeyNorm == QueryKeyNorm.EachHead)
                 Norm(heads[start..(start + size)], _weights[normName]).CopyTo(heads, start);
             for (int i = 0; i < size / 2; i++)
             {
