@@ -7,6 +7,7 @@ using BenchScoring.Measurement;
 using BenchScoring.Models;
 using BenchScoring.Streaming;
 using Shad.Models;
+using Shad.Onnx.Sessions;
 
 if (args.Length == 0) return Usage();
 var options = new CommandOptions(args[1..]);
@@ -48,7 +49,8 @@ switch (args[0])
         Console.WriteLine(ContenderRun.Line(await OursContender.RunAsync(
             options.Text("models").Split(','), options.Text("corpus"), options.Text("out"),
             options.Text("memory", null) is { } megabytes ? long.Parse(megabytes, CultureInfo.InvariantCulture) << 20 : null,
-            options.Text("reuse", null) is { } reuse ? reuse == "on" : null).ConfigureAwait(false)));
+            options.Text("reuse", null) is { } reuse ? reuse == "on" : null,
+            Enum.Parse<ScoringPrecision>(options.Text("precision", "auto"), ignoreCase: true)).ConfigureAwait(false)));
         return 0;
 
     case "score-full-logits":

@@ -48,11 +48,16 @@ internal sealed record Contender(
     /// <summary>Rounding weights of eight significant bits moves logits of standard deviation 1.5 to 2 by some hundredths.</summary>
     private const double BFloat16Tolerance = 0.1;
 
+    // What matters of int8 is that roles stay, which models of random weights cannot tell; see docs/scoring.md.
+    private const double Int8Tolerance = 0.3;
+
     public static IReadOnlyList<Contender> All { get; } =
     [
         Ours("ours", "ours, one model", 0),
         Ours("ours+1", "ours, base + 1 probe", 1),
         Ours("ours+2", "ours, base + 2 probes", 2),
+        Ours("ours-int8", "ours in int8, one model", 0, precision: "int8"),
+        Ours("ours+2-int8", "ours in int8, base + 2 probes", 2, precision: "int8"),
         new("ort-logits", "ONNX Runtime, full logits (C#)", static (places, shape, corpus, output) => ContenderRun.OfOwnAsync(
             ["score-full-logits", "--model", BenchModels.Base(places.Work, shape), "--corpus", corpus, "--out", output, "--batch", $"{shape.FullLogitsBatch}"])),
         new("transformers-js", "@huggingface/transformers on onnxruntime-node", static (places, shape, corpus, output) => ContenderRun.OfNodeAsync(
@@ -71,20 +76,21 @@ internal sealed record Contender(
     public static Contender Of(string id) => All.FirstOrDefault(contender => contender.Id == id)
         ?? throw new ArgumentException($"No contender '{id}'; expected some of {string.Join(", ", All.Select(static contender => contender.Id))}.");
 
-    private static Contender Ours(string id, string title, int probes, bool? reuse = null) => new(
+    private static Contender Ours(string id, string title, int probes, bool? reuse = null, string? precision = null) => new(
         id, title, (places, shape, corpus, output) =>
         {
             string[] models = [BenchModels.Base(places.Work, shape), .. Enumerable.Range(1, probes).Select(number => BenchModels.Probe(places.Work, shape, number))];
             List<string> arguments = ["score-ours", "--models", string.Join(',', models), "--corpus", corpus, "--out", output];
 
             if (reuse is { } on) arguments.AddRange(["--reuse", on ? "on" : "off"]);
+            if (precision is not null) arguments.AddRange(["--precision", precision]);
             return ContenderRun.OfOwnAsync(arguments);
         })
     {
         Probes = probes,
         Corpus = reuse is null ? BenchCorpora.Main : BenchCorpora.SharedPrefix,
         CheckedBy = reuse == false ? "ours" : null,
-        Tolerance = reuse is null ? 1e-3 : 1e-5,
+        Tolerance = precision is not null ? Int8Tolerance : reuse is null ? 1e-3 : 1e-5,
     };
 
     private static Contender Llama(string id, string title, TensorDtype dtype, bool losses) => new(

@@ -3,18 +3,19 @@ using BenchScoring.Corpora;
 using Shad.Core.Samples;
 using Shad.Models;
 using Shad.Onnx.Scoring;
+using Shad.Onnx.Sessions;
 
 namespace BenchScoring.Contenders;
 
 /// <summary>Our own scoring, as <c>shad score</c> does it: one model, or a base model and probes in one pass.</summary>
 internal static class OursContender
 {
-    public static async Task<ContenderResult> RunAsync(string[] models, string corpus, string output, long? memory, bool? reuse)
+    public static async Task<ContenderResult> RunAsync(string[] models, string corpus, string output, long? memory, bool? reuse, ScoringPrecision precision)
     {
         var samples = await BenchCorpora.ReadAsync(corpus).ConfigureAwait(false);
         var clock = Stopwatch.StartNew();
         var folders = Array.ConvertAll(models, ModelFolder.Open);
-        using var session = ScoringSession.Open(folders, new ScoringOptions { Memory = memory, SharePrefixes = reuse ?? true });
+        using var session = ScoringSession.Open(folders, new ScoringOptions { Memory = memory, SharePrefixes = reuse ?? true, Precision = precision });
         foreach (var folder in folders) folder.Dispose();
         double load = clock.Elapsed.TotalSeconds;
         session.ScoreAll(Warmup.Sample);

@@ -123,7 +123,7 @@ internal sealed class ScoreOptionGroup
 
     private readonly Option<string?> _precision = new("--precision")
     {
-        Description = "Number format: float32 (CPU), float16, bfloat16 (CUDA), or auto by device and model. Logits and losses are float32. Default: auto.",
+        Description = "Number format: float32 (CPU), float16, bfloat16 (CUDA), int8 (CPU: faster, for roles rather than losses), or auto by device and model. Logits and losses are float32. Default: auto.",
         HelpName = "FORMAT",
     };
 

@@ -155,7 +155,7 @@ public sealed record ScoreRecipe
     /// <summary>Where ONNX Runtime computes: <c>auto</c>, <c>cpu</c>, <c>cuda</c>, <c>cuda:1</c>, or several devices: <c>cuda:0,1</c>.</summary>
     public string Device { get; init; } = "auto";
 
-    /// <summary>Number format of the activations: <c>auto</c>, <c>float32</c>, <c>float16</c> or <c>bfloat16</c>.</summary>
+    /// <summary>Number format of the activations: <c>auto</c>, <c>float32</c>, <c>float16</c>, <c>bfloat16</c> or <c>int8</c>.</summary>
     public string Precision { get; init; } = "auto";
 
     /// <summary>A plug-in execution provider of ONNX Runtime to compute with; null for the built-in one, or one beside the executable.</summary>
@@ -245,7 +245,7 @@ public static class RecipeDefaults
     public static readonly IReadOnlyList<string> LoraTargets = [LoraSettings.AllLinear, .. AdapterModules.Names];
 
     /// <summary>Number formats that scoring can compute in.</summary>
-    public static readonly IReadOnlyList<string> ScorePrecisions = ["auto", "float32", "float16", "bfloat16"];
+    public static readonly IReadOnlyList<string> ScorePrecisions = ["auto", "float32", "float16", "bfloat16", "int8"];
 
     /// <summary>How the device of a tune is written, for messages.</summary>
     public const string TuneDeviceExpected = "auto, cpu, cuda or cuda:N";

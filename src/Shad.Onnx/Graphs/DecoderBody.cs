@@ -215,6 +215,13 @@ internal sealed class DecoderBody(
     private static string Linear(
         GraphBuilder at, string path, string input, Projection projection, DecoderWeights weights, double scale = 1)
     {
+        if (weights.Int8Products)
+        {
+            string product = Int8Product.Add(
+                at, scale == 1 ? path : $"{path}/unscaled", input, weights.Int8Matrix(projection), projection.Module.HasBias ? weights.Bias(projection) : null);
+            return scale == 1 ? product : at.Node("Mul", path, [product, weights.Scalar(scale)]);
+        }
+
         List<(string, object)> attributes = [("transB", projection.Module.InputsFirst ? 0 : 1)];
         if (scale != 1) attributes.AddRange([("alpha", (float)scale), ("beta", (float)scale)]);
         return projection.Module.HasBias

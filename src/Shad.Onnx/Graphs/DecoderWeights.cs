@@ -13,9 +13,13 @@ namespace Shad.Onnx.Graphs;
 /// <param name="model">The model among them.</param>
 /// <param name="placeOf">Where the graph finds a tensor.</param>
 /// <param name="computeType">Number format of the activations.</param>
+/// <param name="int8Products">Whether projections are multiplied in 8-bit integers; the activations are float32 then.</param>
 internal sealed class DecoderWeights(
-    GraphBuilder builder, SharedTrunk trunk, int model, Func<TensorEntry, TensorPlace> placeOf, DataType computeType)
+    GraphBuilder builder, SharedTrunk trunk, int model, Func<TensorEntry, TensorPlace> placeOf, DataType computeType, bool int8Products = false)
 {
+    /// <summary>Whether projections are multiplied in 8-bit integers.</summary>
+    public bool Int8Products => int8Products;
+
     /// <summary>Number format of the activations.</summary>
     public DataType ComputeType => computeType;
 
@@ -66,6 +70,10 @@ internal sealed class DecoderWeights(
 
     /// <summary>The matrix of a projection, <c>[out, in]</c> or <c>[in, out]</c> as it is stored, in the format computed in.</summary>
     public string Matrix(Projection projection) => Part(projection.Module.Weight, projection, projection.Module.InputsFirst ? 1 : 0);
+
+    /// <summary>The matrix of a projection as 8-bit integers, <c>[in, out]</c>, and the scale of each output, <c>[out]</c>.</summary>
+    public (string Values, string Scales) Int8Matrix(Projection projection) =>
+        Int8Product.Quantize(builder, Matrix(projection), projection.Module.InputsFirst);
 
     /// <summary>The bias of a projection, <c>[out]</c>, in the format computed in.</summary>
     public string Bias(Projection projection) => Part(projection.Module.Bias!, projection, 0);

@@ -33,7 +33,7 @@ public sealed class ScoringSession : IDisposable
         InferenceSession session, ScoringOptions options, MemoryPlan plan, bool isPacked, SharedTrunk trunk, ChosenDevice device, DataType type)
     {
         Chosen = device;
-        Precision = ComputeTypes.NameOf(type);
+        Precision = options.Precision == ScoringPrecision.Int8 ? "int8" : ComputeTypes.NameOf(type);
         SharedLayers = trunk.SharedLayers;
         ModelCount = trunk.ModelCount;
         _window = options.Window;

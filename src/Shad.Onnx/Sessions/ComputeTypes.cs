@@ -23,6 +23,8 @@ internal static class ComputeTypes
             case ScoringPrecision.Float16: return DataType.Float16;
             case ScoringPrecision.Float32:
                 return cpu ? DataType.Float : throw OnnxErrors.NoPrecision("float32", device.Name, "float16 or bfloat16, which CUDA's attention kernel takes");
+            case ScoringPrecision.Int8:
+                return cpu ? DataType.Float : throw OnnxErrors.NoPrecision("int8", device.Name, "float16 or bfloat16");
             case ScoringPrecision.BFloat16:
                 return cpu ? throw OnnxErrors.NoPrecision("bfloat16", "cpu", "float32 or float16, for which the CPU has kernels") : DataType.Bfloat16;
             default:

@@ -30,7 +30,8 @@ internal static class DecoderSession
         var computeType = ComputeTypes.Of(settings, device, trunk.Models[0]);
         bool hasOwnOperators = device.Device == ComputeDevice.Cpu && computeType == DataType.Float && HasOwnOperators(options);
         var graph = build(
-            (builder, model) => new DecoderWeights(builder, trunk, model, files.PlaceOf, computeType), hasOwnOperators);
+            (builder, model) => new DecoderWeights(
+                builder, trunk, model, files.PlaceOf, computeType, settings.Precision == ScoringPrecision.Int8), hasOwnOperators);
         options.AddSessionConfigEntry(ExternalDataFolder, files.Folder);
         try
         {

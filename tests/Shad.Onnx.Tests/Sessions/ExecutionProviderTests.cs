@@ -150,6 +150,7 @@ internal sealed class ExecutionProviderTests
         var cuda = new ChosenDevice(ComputeDevice.Cuda, 0, "");
         Assert.That(Code(ScoringPrecision.BFloat16, cpu), Is.EqualTo("onnx.no_precision"));
         Assert.That(Code(ScoringPrecision.Float32, cuda), Is.EqualTo("onnx.no_precision"));
+        Assert.That(Code(ScoringPrecision.Int8, cuda), Is.EqualTo("onnx.no_precision"));
         Assert.That(ComputeTypes.Of(new SessionSettings(), cpu, model), Is.EqualTo(DataType.Float));
         Assert.That(ComputeTypes.Of(new SessionSettings { Precision = ScoringPrecision.BFloat16 }, cuda, model), Is.EqualTo(DataType.Bfloat16));
 
