@@ -40,7 +40,7 @@ public sealed class LeakTests
 
         // The first steps make what stays: the rotary table, the libraries' buffers, the arenas of the allocator.
         Run(1, 40);
-        long tensors = Tensor.TotalCount;
+        long tensors = NativeTensors.SettledCount();
         var statistics = DisposeScopeManager.Statistics;
         long live = statistics.ThreadTotalLiveCount;
         long before = ProcessMemory.Native;

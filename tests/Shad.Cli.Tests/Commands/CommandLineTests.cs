@@ -35,7 +35,7 @@ public sealed class CommandLineTests
     [TestCase("score")]
     [TestCase("score", "--model", "x", "--corpus", "y", "--out", "z", "--device", "tpu")]
     [TestCase("score", "--model", "x", "--corpus", "y", "--out", "z", "--device", "cuda:0,0")]
-    [TestCase("score", "--model", "x", "--corpus", "y", "--out", "z", "--precision", "int8")]
+    [TestCase("score", "--model", "x", "--corpus", "y", "--out", "z", "--precision", "int7")]
     [TestCase("tune", "--model", "x", "--data", "y", "--out", "z", "--device", "cuda:0,1")]
     [TestCase("score", "--model", "x", "--corpus", "y", "--out", "z", "--limit", "0")]
     [TestCase("score", "--model", "x", "--corpus", "y", "--out", "z", "--limit", "many")]
