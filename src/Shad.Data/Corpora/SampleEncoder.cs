@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
 using Shad.Core.Errors;
 using Shad.Core.Samples;
@@ -48,10 +47,6 @@ public sealed record EncoderOptions
 /// </remarks>
 public sealed class SampleEncoder
 {
-    // Encoding a row takes some hundred microseconds: a task for each would cost a fifth of that in waking threads.
-    private const int RowsPerBlock = 16;
-    private const int BlocksAhead = 4;
-
     private readonly ITextTokenizer? _tokenizer;
     private readonly IChatFormat _format;
     private readonly EncoderOptions _options;
@@ -110,7 +105,7 @@ public sealed class SampleEncoder
 
     /// <summary>Encodes a stream of rows on several threads, in order, running ahead of the reader by a bounded number of rows.</summary>
     /// <param name="rows">The rows.</param>
-    /// <param name="threads">Threads that encode; null takes the number of cores.</param>
+    /// <param name="threads">Rows encoded at the same time; null takes the number of cores.</param>
     /// <param name="cancellationToken">Ends it.</param>
     public async IAsyncEnumerable<EncodedSample> EncodeAsync(
         IAsyncEnumerable<CorpusRow> rows,
@@ -120,16 +115,14 @@ public sealed class SampleEncoder
         ArgumentNullException.ThrowIfNull(rows);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var slots = new SemaphoreSlim(threads ?? Environment.ProcessorCount);
-        var pending = Channel.CreateBounded<Task<EncodedRows>>(
-            new BoundedChannelOptions(BlocksAhead) { SingleReader = true, SingleWriter = true });
+        var pending = Channel.CreateBounded<Task<EncodedSample?>>(
+            new BoundedChannelOptions(64) { SingleReader = true, SingleWriter = true });
         var reading = Task.Run(() => ReadAheadAsync(rows, pending.Writer, slots, stop.Token), CancellationToken.None);
         try
         {
             await foreach (var task in pending.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
             {
-                var (samples, failure) = await task.ConfigureAwait(false);
-                foreach (var sample in samples) yield return sample;
-                failure?.Throw();
+                if (await task.ConfigureAwait(false) is { } sample) yield return sample;
             }
 
             if (_firstRefusal is { } refusal && _report is { Encoded: 0, Skipped: 0 }) throw refusal;
@@ -144,81 +137,42 @@ public sealed class SampleEncoder
     }
 
     private async Task ReadAheadAsync(
-        IAsyncEnumerable<CorpusRow> rows, ChannelWriter<Task<EncodedRows>> pending, SemaphoreSlim slots, CancellationToken stop)
+        IAsyncEnumerable<CorpusRow> rows, ChannelWriter<Task<EncodedSample?>> pending, SemaphoreSlim slots, CancellationToken stop)
     {
-        Exception? failure = null;
-        var block = new List<CorpusRow>(RowsPerBlock);
         try
         {
             await foreach (var row in rows.WithCancellation(stop).ConfigureAwait(false))
             {
-                block.Add(row);
-                if (block.Count < RowsPerBlock) continue;
-                await EncodeBlockAsync(block, pending, slots, stop).ConfigureAwait(false);
-                block = new List<CorpusRow>(RowsPerBlock);
-            }
-        }
-        catch (Exception e)
-        {
-            failure = e;
-        }
-
-        try
-        {
-            // What was read before a row that cannot be is still given.
-            if (block.Count > 0 && !stop.IsCancellationRequested) await EncodeBlockAsync(block, pending, slots, stop).ConfigureAwait(false);
-        }
-        catch (Exception e)
-        {
-            failure ??= e;
-        }
-
-        pending.Complete(failure);
-    }
-
-    private async Task EncodeBlockAsync(
-        List<CorpusRow> block, ChannelWriter<Task<EncodedRows>> pending, SemaphoreSlim slots, CancellationToken stop)
-    {
-        await slots.WaitAsync(stop).ConfigureAwait(false);
-        var task = Task.Run(
-            () =>
-            {
+                await slots.WaitAsync(stop).ConfigureAwait(false);
+                var task = Task.Run(
+                    () =>
+                    {
+                        try
+                        {
+                            return Encode(row);
+                        }
+                        finally
+                        {
+                            slots.Release();
+                        }
+                    },
+                    CancellationToken.None);
                 try
                 {
-                    return EncodeBlock(block);
+                    await pending.WriteAsync(task, stop).ConfigureAwait(false);
                 }
-                finally
+                catch (OperationCanceledException)
                 {
-                    slots.Release();
+                    await ((Task)task).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                    throw;
                 }
-            },
-            CancellationToken.None);
-        try
-        {
-            await pending.WriteAsync(task, stop).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            await ((Task)task).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            throw;
-        }
-    }
-
-    private EncodedRows EncodeBlock(List<CorpusRow> block)
-    {
-        var samples = new List<EncodedSample>(block.Count);
-        try
-        {
-            foreach (var row in block)
-            {
-                if (Encode(row) is { } sample) samples.Add(sample);
             }
 
-            return new EncodedRows(samples, null);
+            pending.Complete();
         }
         catch (Exception e)
         {
-            return new EncodedRows(samples, ExceptionDispatchInfo.Capture(e));
+            pending.Complete(e);
         }
     }
 
@@ -239,15 +193,12 @@ public sealed class SampleEncoder
         }
     }
 
-    /// <summary>Rows encoded together, in order, and what ended that early.</summary>
-    private readonly record struct EncodedRows(List<EncodedSample> Samples, ExceptionDispatchInfo? Failure);
-
     private EncodedSample Tokenize(TextSample sample)
     {
         if (_tokenizer is null) throw CorpusErrors.TokenizerNeeded(sample.Source);
-        bool hasBeginning = !sample.IsWholeSequence && _tokenizer.BeginningOfSequenceId is not null;
-        int count = hasBeginning ? 1 : 0;
-        int? last = hasBeginning ? _tokenizer.BeginningOfSequenceId : null;
+        int? beginning = sample.IsWholeSequence ? null : _tokenizer.BeginningOfSequenceId;
+        int? last = beginning;
+        int count = beginning is null ? 0 : 1;
         var segments = new EncodedText[sample.Segments.Count];
         int position = 0;
         bool anyTarget = false;
@@ -275,7 +226,7 @@ public sealed class SampleEncoder
         int[] ids = new int[count], labels = new int[count], offsetStart = new int[count], offsetEnd = new int[count];
         Array.Fill(labels, TokenizedSample.IgnoredLabel);
         int next = 0;
-        if (hasBeginning) ids[next++] = _tokenizer.BeginningOfSequenceId!.Value;
+        if (beginning is { } first) ids[next++] = first;
         position = 0;
         for (int s = 0; s < segments.Length; s++)
         {
