@@ -129,7 +129,7 @@ public static class OnnxExport
         }
     }
 
-    private static void DeleteIfThere(string path)
+    internal static void DeleteIfThere(string path)
     {
         try
         {

@@ -67,8 +67,8 @@ public static class VariantExport
         {
             foreach (string name in names)
             {
-                Delete(Path.Combine(output, name + suffix));
-                Delete(Path.Combine(output, name));
+                OnnxExport.DeleteIfThere(Path.Combine(output, name + suffix));
+                OnnxExport.DeleteIfThere(Path.Combine(output, name));
             }
 
             if (error is ShadException) throw;
@@ -84,7 +84,7 @@ public static class VariantExport
         }
         catch
         {
-            foreach (string name in names) Delete(Path.Combine(output, name));
+            foreach (string name in names) OnnxExport.DeleteIfThere(Path.Combine(output, name));
             throw;
         }
     }
@@ -164,17 +164,5 @@ public static class VariantExport
         }
 
         return (sum / sequences.Sum(static ids => ids.Length - 1), largest);
-    }
-
-    private static void Delete(string path)
-    {
-        try
-        {
-            File.Delete(path);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            // The error that brought us here is the one to tell.
-        }
     }
 }

@@ -90,46 +90,16 @@ internal static unsafe class OrtApi
 
     /// <summary>An attribute of a node.</summary>
     /// <exception cref="ArgumentException">The node has none of this name and type.</exception>
-    public static long Int64Attribute(nint info, string name)
-    {
-        long value;
-        fixed (byte* text = Encoding.UTF8.GetBytes(name + "\0"))
-            Check(((delegate* unmanaged<nint, byte*, long*, nint>)Get(Function.KernelInfoGetAttributeInt64))(info, text, &value));
-        return value;
-    }
-
-    /// <summary>An attribute of a node; null where it has none of this name.</summary>
-    public static long? FindInt64Attribute(nint info, string name)
-    {
-        long value;
-        nint status;
-        fixed (byte* text = Encoding.UTF8.GetBytes(name + "\0"))
-            status = ((delegate* unmanaged<nint, byte*, long*, nint>)Get(Function.KernelInfoGetAttributeInt64))(info, text, &value);
-        if (status == 0) return value;
-        Release(status);
-        return null;
-    }
-
-    /// <inheritdoc cref="FindInt64Attribute"/>
-    public static float? FindFloatAttribute(nint info, string name)
-    {
-        float value;
-        nint status;
-        fixed (byte* text = Encoding.UTF8.GetBytes(name + "\0"))
-            status = ((delegate* unmanaged<nint, byte*, float*, nint>)Get(Function.KernelInfoGetAttributeFloat))(info, text, &value);
-        if (status == 0) return value;
-        Release(status);
-        return null;
-    }
+    public static long Int64Attribute(nint info, string name) => Attribute<long>(Function.KernelInfoGetAttributeInt64, info, name);
 
     /// <inheritdoc cref="Int64Attribute"/>
-    public static float FloatAttribute(nint info, string name)
-    {
-        float value;
-        fixed (byte* text = Encoding.UTF8.GetBytes(name + "\0"))
-            Check(((delegate* unmanaged<nint, byte*, float*, nint>)Get(Function.KernelInfoGetAttributeFloat))(info, text, &value));
-        return value;
-    }
+    public static float FloatAttribute(nint info, string name) => Attribute<float>(Function.KernelInfoGetAttributeFloat, info, name);
+
+    /// <summary>An attribute of a node; null where it has none of this name.</summary>
+    public static long? FindInt64Attribute(nint info, string name) => FindAttribute<long>(Function.KernelInfoGetAttributeInt64, info, name);
+
+    /// <inheritdoc cref="FindInt64Attribute"/>
+    public static float? FindFloatAttribute(nint info, string name) => FindAttribute<float>(Function.KernelInfoGetAttributeFloat, info, name);
 
     /// <summary>An input of the node that is computed.</summary>
     public static Tensor Input(nint context, int index)
@@ -175,6 +145,30 @@ internal static unsafe class OrtApi
         nint data;
         Check(((delegate* unmanaged<nint, nint*, nint>)Get(Function.GetTensorMutableData))(value, &data));
         return data;
+    }
+
+    private static T Attribute<T>(Function getter, nint info, string name)
+        where T : unmanaged
+    {
+        Check(GetAttribute(getter, info, name, out T value));
+        return value;
+    }
+
+    private static T? FindAttribute<T>(Function getter, nint info, string name)
+        where T : unmanaged
+    {
+        nint status = GetAttribute(getter, info, name, out T value);
+        if (status == 0) return value;
+        Release(status);
+        return null;
+    }
+
+    private static nint GetAttribute<T>(Function getter, nint info, string name, out T value)
+        where T : unmanaged
+    {
+        fixed (byte* text = Encoding.UTF8.GetBytes(name + "\0"))
+        fixed (T* place = &value)
+            return ((delegate* unmanaged<nint, byte*, T*, nint>)Get(getter))(info, text, place);
     }
 
     private static void Check(nint status)
