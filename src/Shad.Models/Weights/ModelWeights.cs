@@ -77,6 +77,14 @@ public sealed class ModelWeights : IDisposable
     public void CopyBytes(string name, long byteOffset, Span<byte> destination) =>
         FileOf(name).CopyBytes(name, byteOffset, destination);
 
+    /// <summary>Copies a part of a tensor's values as float32, of a tensor of any length.</summary>
+    /// <param name="name">The tensor.</param>
+    /// <param name="first">First value to copy, in row-major order.</param>
+    /// <param name="destination">Receives <c>destination.Length</c> values.</param>
+    /// <exception cref="ShadException">There is no such tensor.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The part reaches beyond the tensor.</exception>
+    public void CopyFloat32(string name, long first, Span<float> destination) => FileOf(name).CopyFloat32(name, first, destination);
+
     /// <summary>A tensor's values as float32, in row-major order.</summary>
     /// <exception cref="ShadException">There is no such tensor, or it has more elements than an array can hold.</exception>
     public float[] ReadFloat32(string name) => FileOf(name).ReadFloat32(name);

@@ -84,6 +84,22 @@ public sealed unsafe class SafetensorsFile : IDisposable
         Slice(entry, byteOffset, destination.Length).CopyTo(destination);
     }
 
+    /// <summary>Copies a part of a tensor's values as float32, of a tensor of any length.</summary>
+    /// <param name="name">The tensor.</param>
+    /// <param name="first">First value to copy, in row-major order.</param>
+    /// <param name="destination">Receives <c>destination.Length</c> values.</param>
+    /// <exception cref="ShadException">There is no such tensor.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The part reaches beyond the tensor.</exception>
+    public void CopyFloat32(string name, long first, Span<float> destination)
+    {
+        TensorEntry entry = Find(name);
+        if (first < 0 || first > entry.ElementCount - destination.Length)
+            throw new ArgumentOutOfRangeException(
+                nameof(first), first, $"{destination.Length} values do not fit tensor '{name}' of {entry.ElementCount} values.");
+        int size = entry.Dtype.ByteSize();
+        Float32Conversion.ToFloat32(Slice(entry, first * size, checked(destination.Length * size)), entry.Dtype, destination);
+    }
+
     /// <summary>A tensor's values as float32, in row-major order.</summary>
     /// <exception cref="ShadException">There is no such tensor, or it has more elements than an array can hold.</exception>
     public float[] ReadFloat32(string name)

@@ -1,5 +1,6 @@
 using Shad.Models.Configuration;
 using Shad.Models.Weights;
+using Shad.Onnx.Quantization;
 using static Shad.Onnx.Protobuf.TensorProto.Types;
 
 namespace Shad.Onnx.Graphs;
@@ -13,12 +14,13 @@ namespace Shad.Onnx.Graphs;
 /// <param name="model">The model among them.</param>
 /// <param name="placeOf">Where the graph finds a tensor.</param>
 /// <param name="computeType">Number format of the activations.</param>
-/// <param name="int8Products">Whether projections are multiplied in 8-bit integers; the activations are float32 then.</param>
+/// <param name="int8">Receives the projections in 8-bit integers, where they are multiplied as such; the activations are float32 then.</param>
 internal sealed class DecoderWeights(
-    GraphBuilder builder, SharedTrunk trunk, int model, Func<TensorEntry, TensorPlace> placeOf, DataType computeType, bool int8Products = false)
+    GraphBuilder builder, SharedTrunk trunk, int model, Func<TensorEntry, TensorPlace> placeOf, DataType computeType,
+    Int8Weights? int8 = null)
 {
     /// <summary>Whether projections are multiplied in 8-bit integers.</summary>
-    public bool Int8Products => int8Products;
+    public bool Int8Products => int8 is not null;
 
     /// <summary>Number format of the activations.</summary>
     public DataType ComputeType => computeType;
@@ -72,8 +74,20 @@ internal sealed class DecoderWeights(
     public string Matrix(Projection projection) => Part(projection.Module.Weight, projection, projection.Module.InputsFirst ? 1 : 0);
 
     /// <summary>The matrix of a projection as 8-bit integers, <c>[in, out]</c>, and the scale of each output, <c>[out]</c>.</summary>
-    public (string Values, string Scales) Int8Matrix(Projection projection) =>
-        Int8Product.Quantize(builder, Matrix(projection), projection.Module.InputsFirst);
+    /// <remarks>The graph has a place for the integers only, which the session fills from the <see cref="Int8Weights"/>.</remarks>
+    public (string Values, string Scales) Int8Matrix(Projection projection)
+    {
+        string tensor = projection.Module.Weight;
+        int owner = trunk.OwnerOf(model, tensor);
+        string name = $"{DecoderBody.PathOf(owner)}{tensor}/int8" + (projection.IsWhole ? "" : $"/{projection.First}");
+        var matrix = int8!.Get(name, trunk.Models[owner].Weights, projection);
+        long[] shape = [projection.Module.Inputs, projection.Width];
+
+        // Any bytes of the files will do: none are read.
+        var place = placeOf(trunk.EntryOf(model, tensor));
+        builder.External(name, DataType.Int8, shape, place.Location, place.Offset, shape[0] * shape[1]);
+        return (name, builder.Constant(matrix.Scales));
+    }
 
     /// <summary>The bias of a projection, <c>[out]</c>, in the format computed in.</summary>
     public string Bias(Projection projection) => Part(projection.Module.Bias!, projection, 0);

@@ -106,6 +106,9 @@ internal sealed class GraphBuilder
     /// <summary>A vector <c>[n]</c>.</summary>
     public string Constant(params double[] values) => Constant<double>(DataType.Double, values, [values.Length]);
 
+    /// <summary>A vector <c>[n]</c>.</summary>
+    public string Constant(params float[] values) => Constant<float>(DataType.Float, values, [values.Length]);
+
     /// <summary>A scalar.</summary>
     public string Scalar(long value) => Constant<long>(DataType.Int64, [value], []);
 

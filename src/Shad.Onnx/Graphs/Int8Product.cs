@@ -11,12 +11,10 @@ namespace Shad.Onnx.Graphs;
 /// <c>DynamicQuantizeMatMul</c> takes one step <c>t</c> for all of its input. One row of large activations, as models have at
 /// the first token, would leave nothing of the others: so rows are divided by their largest magnitude before and multiplied by it
 /// after. <c>t</c> is then the range of values in [−1, 1] over 255, at most 2/255, and still hangs a little on which rows are
-/// computed together. Weights are quantized by the runtime's constant folding when it loads the graph: nothing is stored.
+/// computed together.
 /// </remarks>
 internal static class Int8Product
 {
-    private const double LargestWeight = 127;
-
     // Below the smallest normal float32, so that a row of zeros stays one and no other row is changed.
     private const float LeastMagnitude = 1e-38f;
 
@@ -24,7 +22,7 @@ internal static class Int8Product
     /// <param name="at">The graph.</param>
     /// <param name="path">Path of the result, <c>[N,out]</c>.</param>
     /// <param name="rows">Float32, <c>[N,in]</c>.</param>
-    /// <param name="weights">Of <see cref="Quantize"/>.</param>
+    /// <param name="weights">Of <see cref="DecoderWeights.Int8Matrix"/>.</param>
     /// <param name="bias">Float32, <c>[out]</c>; null for none.</param>
     public static string Add(GraphBuilder at, string path, string rows, (string Values, string Scales) weights, string? bias)
     {
@@ -36,25 +34,5 @@ internal static class Int8Product
         string product = at.MicrosoftNode("DynamicQuantizeMatMul", $"{path}/product", [units, weights.Values, weights.Scales]);
         string scaled = at.Node("Mul", of, [product, scale]);
         return bias is null ? scaled : at.Node("Add", path, [scaled, bias]);
-    }
-
-    /// <summary>Adds the integers of a matrix, <c>[in,out]</c>, and the scale of each of its columns, <c>[out]</c>.</summary>
-    /// <param name="builder">The graph.</param>
-    /// <param name="matrix">Float32.</param>
-    /// <param name="inputsFirst">Whether the matrix is <c>[in,out]</c>, and not <c>[out,in]</c>.</param>
-    public static (string Values, string Scales) Quantize(GraphBuilder builder, string matrix, bool inputsFirst)
-    {
-        string path = $"{matrix}/int8", scales = $"{path}/scales";
-        if (builder.Contains(path)) return (path, scales);
-        string axis = builder.Constant(inputsFirst ? 0L : 1L);
-        string magnitudes = builder.Node("Abs", $"{path}/magnitudes", [matrix]);
-        string largest = builder.Node("ReduceMax", $"{path}/largest", [magnitudes, axis], ("keepdims", 1));
-        string divisors = builder.Node("Div", $"{path}/divisors", [largest, builder.Scalar((float)LargestWeight)]);
-        string safe = builder.Node("Max", $"{path}/safe_divisors", [divisors, builder.Scalar(LeastMagnitude)]);
-        builder.Node("Reshape", scales, [safe, builder.Constant(-1L)]);
-        string rounded = builder.Node("Round", $"{path}/rounded", [builder.Node("Div", $"{path}/units", [matrix, safe])]);
-        string values = builder.Node("Cast", inputsFirst ? path : $"{path}/outputs_first", [rounded], ("to", DataType.Int8));
-        if (!inputsFirst) builder.Node("Transpose", path, [values], ("perm", (long[])[1, 0]));
-        return (path, scales);
     }
 }

@@ -4,6 +4,7 @@ using Shad.Models;
 using Shad.Onnx.Graphs;
 using Shad.Onnx.Kernels;
 using Shad.Onnx.Protobuf;
+using Shad.Onnx.Quantization;
 using static Shad.Onnx.Protobuf.TensorProto.Types;
 
 namespace Shad.Onnx.Sessions;
@@ -29,17 +30,24 @@ internal static class DecoderSession
         var files = WeightFiles.Resolve(trunk.Models);
         var computeType = ComputeTypes.Of(settings, device, trunk.Models[0]);
         bool hasOwnOperators = device.Device == ComputeDevice.Cpu && computeType == DataType.Float && HasOwnOperators(options);
-        var graph = build(
-            (builder, model) => new DecoderWeights(
-                builder, trunk, model, files.PlaceOf, computeType, settings.Precision == ScoringPrecision.Int8), hasOwnOperators);
-        options.AddSessionConfigEntry(ExternalDataFolder, files.Folder);
+        var int8 = settings.Precision == ScoringPrecision.Int8 ? new Int8Weights() : null;
         try
         {
-            return new InferenceSession(graph.ToByteArray(), options);
+            var graph = build((builder, model) => new DecoderWeights(builder, trunk, model, files.PlaceOf, computeType, int8), hasOwnOperators);
+            options.AddSessionConfigEntry(ExternalDataFolder, files.Folder);
+            if (int8 is null) return new InferenceSession(graph.ToByteArray(), options);
+            foreach (var (name, values) in int8.Values) options.AddInitializer(name, values);
+            return new Int8Session(graph.ToByteArray(), options, int8);
         }
         catch (OnnxRuntimeException error)
         {
+            int8?.Dispose();
             throw OnnxErrors.NotLoaded(string.Join(", ", trunk.Models.Select(static model => model.Path)), error);
+        }
+        catch
+        {
+            int8?.Dispose();
+            throw;
         }
     }
 
@@ -54,6 +62,16 @@ internal static class DecoderSession
         catch (OnnxRuntimeException error)
         {
             throw OnnxErrors.NotLoaded(path, error);
+        }
+    }
+
+    /// <summary>A session with the weights that were lent to it, which must outlive it.</summary>
+    private sealed class Int8Session(byte[] model, SessionOptions options, Int8Weights weights) : InferenceSession(model, options)
+    {
+        protected override void Dispose(bool disposing)
+        {
+            base.Dispose(disposing);
+            if (disposing) weights.Dispose();
         }
     }
 

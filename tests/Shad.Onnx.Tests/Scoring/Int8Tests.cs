@@ -2,6 +2,7 @@ using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 using Shad.Core.Randomness;
 using Shad.Onnx.Graphs;
+using Shad.Onnx.Quantization;
 using Shad.Onnx.Scoring;
 using Shad.Onnx.Sessions;
 using Shad.Onnx.Tests.Support;
@@ -111,18 +112,16 @@ internal sealed class Int8Tests
     {
         var graph = new GraphBuilder("product");
         string left = graph.Input("x", DataType.Float, rows, inputs);
-        string right = inputsFirst ? graph.Input("w", DataType.Float, inputs, outputs) : graph.Input("w", DataType.Float, outputs, inputs);
         string? added = bias is null ? null : graph.Input("b", DataType.Float, outputs);
-        Int8Product.Add(graph, "y", left, Int8Product.Quantize(graph, right, inputsFirst), added);
+        int width = inputsFirst ? outputs : inputs;
+        using var matrix = OutputQuantizedMatrix.Of(inputs, outputs, inputsFirst, (row, values) => w.AsSpan(row * width, width).CopyTo(values));
+        string right = graph.Input("w", DataType.Int8, inputs, outputs);
+        Int8Product.Add(graph, "y", left, (right, graph.Constant(matrix.Scales)), added);
         graph.Output("y", DataType.Float, rows, outputs);
         using var session = new InferenceSession(graph.ToModel("A product.").ToByteArray());
         using var run = new RunOptions();
         List<string> names = ["x", "w"];
-        List<OrtValue> values =
-        [
-            OrtValue.CreateTensorValueFromMemory(x, [rows, inputs]),
-            OrtValue.CreateTensorValueFromMemory(w, inputsFirst ? [inputs, outputs] : [outputs, inputs]),
-        ];
+        List<OrtValue> values = [OrtValue.CreateTensorValueFromMemory(x, [rows, inputs]), matrix.Values];
         if (bias is not null)
         {
             names.Add("b");
@@ -130,7 +129,7 @@ internal sealed class Int8Tests
         }
 
         using var results = session.Run(run, names, values, ["y"]);
-        foreach (var value in values) value.Dispose();
+        foreach (var value in values.Where(value => value != matrix.Values)) value.Dispose();
         return results[0].GetTensorDataAsSpan<float>().ToArray();
     }
 
