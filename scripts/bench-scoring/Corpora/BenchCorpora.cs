@@ -22,8 +22,8 @@ internal static class BenchCorpora
     /// <summary>One sample of the least length, to time loading with.</summary>
     public const string Least = "least";
 
-    /// <summary>Samples of three systems: each prompt is one of three beginnings and a fourth of its length of the sample's own, so that
-    /// 80 % of it is shared. Responses as in <see cref="Main"/>; the three are mixed.</summary>
+    /// <summary>Samples of three systems: each prompt is one of three beginnings (instructions and a list of tools, of 400, 800 and 1,200
+    /// tokens) and a fourth of its length of the sample's own, so that 80 % of it is shared. Responses as in <see cref="Main"/>; the three are mixed.</summary>
     public const string SharedPrefix = "shared-prefix";
 
     /// <summary>One sequence of the whole context with a long response; for the memory mode.</summary>
@@ -31,7 +31,7 @@ internal static class BenchCorpora
 
     private const int CheckSamples = 6;
 
-    private static readonly int[] SharedLengths = [200, 400, 1000];
+    private static readonly int[] SharedLengths = [400, 800, 1200];
 
     // Ids below are special in most vocabularies.
     private const int FirstId = 3;
@@ -52,7 +52,7 @@ internal static class BenchCorpora
         Write(Least, [Sample("least", Ids(random.Fork(3), vocabularySize, 4), prompt: 3)]);
 
         // More tokens: with reuse most of them cost nothing.
-        Write(SharedPrefix, DrawShared(random.Fork(4), vocabularySize, 4 * shape.Tokens));
+        Write(SharedPrefix, DrawShared(random.Fork(4), vocabularySize, 8 * shape.Tokens));
         Write(Longest, [Sample("longest", Ids(random.Fork(5), vocabularySize, contextLength), prompt: contextLength / 2)]);
 
         void Write(string corpus, IEnumerable<TokenizedSample> samples)

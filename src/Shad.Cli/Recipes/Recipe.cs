@@ -142,7 +142,7 @@ public sealed record ProbeRecipe : TuningRecipe
 public sealed record ScoreRecipe
 {
     /// <summary>Most tokens in one forward pass where nothing is said, on the CPU.</summary>
-    public const int DefaultTokensPerBatch = 8192;
+    public static readonly int DefaultTokensPerBatch = new ScoringOptions().TokensPerBatch;
 
     /// <summary>Most tokens in one forward pass; bounds memory, changes no loss. Null is <see cref="DefaultTokensPerBatch"/> on the
     /// CPU, and on CUDA what the device's free memory holds.</summary>

@@ -6,7 +6,7 @@ namespace Shad.Onnx.Scoring;
 public sealed record ScoringOptions : SessionSettings
 {
     /// <summary>Most tokens in one forward pass, padding included. A longer single sample goes alone.</summary>
-    public int TokensPerBatch { get; init; } = 4096;
+    public int TokensPerBatch { get; init; } = 8192;
 
     /// <summary>The same on CUDA, in place of <see cref="TokensPerBatch"/>: more, since there the free memory bounds it as well.</summary>
     public int TokensPerBatchOnCuda { get; init; } = 32_768;
