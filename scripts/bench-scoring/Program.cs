@@ -3,6 +3,7 @@ using System.Globalization;
 using BenchScoring;
 using BenchScoring.Contenders;
 using BenchScoring.Corpora;
+using BenchScoring.Large;
 using BenchScoring.Measurement;
 using BenchScoring.Models;
 using BenchScoring.Streaming;
@@ -40,6 +41,9 @@ switch (args[0])
     case "stream":
         return await StreamMode.RunAsync(places, options.Number("rows", 1_000_000), options.Number("settled", 50_000), options.Text("engine", "unknown")).ConfigureAwait(false);
 
+    case "large":
+        return await LargeMode.RunAsync(places, options.Text("engine", "unknown")).ConfigureAwait(false);
+
     case "peak":
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{PeakProduct.Measure(options.Number("seconds", 3), options.Number("threads", Environment.ProcessorCount)):0.0} GFLOP/s"));
         return 0;
@@ -75,6 +79,6 @@ void Prepare(BenchShape shape, bool peers)
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: bench.sh prepare | check | run | table | memory | stream | peak   (see README.md)");
+    Console.Error.WriteLine("usage: bench.sh prepare | check | run | table | memory | stream | large | peak   (see README.md)");
     return 2;
 }

@@ -7,6 +7,7 @@
 #   bench.sh table   [--engine COMMIT|all]              scripts/results/scoring*.{json,md}
 #   bench.sh memory  [--length N] [--memory MB]
 #   bench.sh stream  [--rows N] [--settled N]
+#   bench.sh large
 #   bench.sh peak
 #
 # Lists are separated by commas. WORK=dir (default scripts/bench-scoring/work) holds everything in between. Only prepare builds.

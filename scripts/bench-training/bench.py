@@ -1,11 +1,13 @@
 """Training throughput and peak memory of the sidecar against PyTorch eager: see bench.sh.
 
-    bench.py WORK SIDECAR [MODE …]      modes: full-fp32 full-bf16 lora-fp32 lora-bf16
+    bench.py WORK SIDECAR RESULTS [MODE …]      modes: full-fp32 full-bf16 lora-fp32 lora-bf16
 
 A B A B: each side is run twice, in turn, in processes of its own. Before anything is timed, the losses of the first steps must agree.
+RESULTS is a folder for training.json and training.md, which keep what earlier calls found of the other modes.
 """
 import json
 import os
+import platform
 import shutil
 import statistics
 import subprocess
@@ -24,10 +26,10 @@ def run(command):
 
 
 def main():
-    work, sidecar = sys.argv[1:3]
+    work, sidecar, folder = sys.argv[1:4]
     here = os.path.dirname(os.path.abspath(__file__))
     results = {}
-    for mode in sys.argv[3:] or MODES:
+    for mode in sys.argv[4:] or MODES:
         job = os.path.join(work, mode + ".json")
         sides = {"sidecar": [], "pytorch": []}
         for side in ("sidecar", "pytorch") * 2:
@@ -56,13 +58,51 @@ def main():
             f"{mode}: {ours['tokens_per_second']:.0f} against {theirs['tokens_per_second']:.0f} tokens/s "
             f"({ours['tokens_per_second'] / theirs['tokens_per_second']:.2f} ×), peak {ours['peak_mb']} against {theirs['peak_mb']} MB", flush=True)
 
-    path = os.path.join(work, "bench-training.json")
+    path = os.path.join(folder, "training.json")
     if os.path.exists(path):
         with open(path) as file:
             results = {**json.load(file), **results}
     with open(path, "w") as file:
         json.dump(results, file, indent=2)
         file.write("\n")
+    with open(os.path.join(folder, "training.md"), "w") as file:
+        file.write(table(results))
+
+
+def processor():
+    with open("/proc/cpuinfo") as file:
+        lines = [line.split(":", 1) for line in file if ":" in line]
+    fields = {name.strip(): value.strip() for name, value in lines}
+    known = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in fields.get("flags", "").split()]
+    return f"{fields.get('model name', platform.machine())}, {os.cpu_count()} processors ({', '.join(known)})"
+
+
+def system():
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except OSError:
+        return platform.system()
+
+
+def version(python):
+    return subprocess.run([python, "-c", "import torch; print(torch.__version__)"], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def table(results):
+    rows = [
+        f"| {mode} | {ours['tokens_per_second']:.0f} ({ours['slowest']:.0f} … {ours['fastest']:.0f}) "
+        f"| {theirs['tokens_per_second']:.0f} ({theirs['slowest']:.0f} … {theirs['fastest']:.0f}) "
+        f"| {ours['tokens_per_second'] / theirs['tokens_per_second']:.2f} | {ours['peak_mb']:,} | {theirs['peak_mb']:,} |"
+        for mode in MODES if mode in results
+        for ours, theirs in [(results[mode]["sidecar"], results[mode]["pytorch"])]
+    ]
+    return "\n".join([
+        "# A training step, side by side", "",
+        "Written by `scripts/bench-training/bench.sh`: the sidecar against the same model in PyTorch eager (`eager.py`), 135 M parameters (hidden 576,",
+        "30 layers, vocabulary 49,152), batches of 8 × 256 tokens, all of them targets. Tokens/s: median (slowest … fastest) over the steps of two",
+        "runs each, A B A B, without the first step of a run. The losses of both agree step by step.", "",
+        f"{processor()}; {system()}; PyTorch {version(sys.executable)}.", "",
+        "| mode | sidecar, tokens/s | PyTorch, tokens/s | ratio | peak RSS of the sidecar, MB | of PyTorch, MB |", "|---|---|---|---|---|---|", *rows, ""])
 
 
 main()

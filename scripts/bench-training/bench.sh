@@ -17,4 +17,4 @@ if [ -z "${NO_BUILD:-}" ]; then dotnet build "$here/BenchTraining.csproj" -c Rel
 "$bin/BenchTraining/release/BenchTraining" "$work" "$shape" "${STEPS:-5}" "${THREADS:-2}"
 if [ -n "${PREPARE_ONLY:-}" ]; then exit 0; fi
 export OMP_NUM_THREADS="${THREADS:-2}" OPENBLAS_NUM_THREADS="${THREADS:-2}"
-exec "${PYTHON:-/usr/bin/python3}" "$here/bench.py" "$work" "$bin/Shad.Sidecar/release/Shad.Sidecar" "$@"
+exec "${PYTHON:-/usr/bin/python3}" "$here/bench.py" "$work" "$bin/Shad.Sidecar/release/Shad.Sidecar" "$root/scripts/results" "$@"

@@ -33,12 +33,12 @@ internal sealed class Experiment(Settings settings, string work, ResultFile resu
     private int _stepsLeft;
     private int _stepsDone;
 
-    /// <summary>All runs of the settings, seed after seed, so that an experiment cut short has whole seeds.</summary>
+    /// <summary>All runs of the settings, split after split and seed after seed, so that an experiment cut short has whole ones.</summary>
     public static IEnumerable<Run> RunsOf(Settings settings) =>
-        from seed in settings.Seeds
         from split in settings.Splits
+        from seed in settings.SeedsOf(split)
         from size in split.Sizes
-        from arm in settings.Arms
+        from arm in settings.ArmsOf(split)
         from steps in settings.Steps
         select new Run(split, size, seed, arm, steps);
 
@@ -115,7 +115,7 @@ internal sealed class Experiment(Settings settings, string work, ResultFile resu
         await TuneAsync(ProbeJob(probe, Data("shuffled", shuffled), seed), folder, cancellationToken).ConfigureAwait(false);
         await TuneAsync(ProbeJob(control, Data("aligned", aligned), seed), folder, cancellationToken).ConfigureAwait(false);
         var scored = await ScoredSet.ScoreAsync(train, settings.Model, probe, control, settings.Threads).ConfigureAwait(false);
-        foreach (var arm in settings.Arms.Where(static arm => arm.Roles is not null and not RoleSource.Known))
+        foreach (var arm in settings.ArmsOf(split).Where(static arm => arm.Roles is not null and not RoleSource.Known))
         {
             (double precision, double recall, double share) = scored.Agreement(arm);
             results.AddRoles(new RolesLine(split.Name, size, seed, arm.Name, precision, recall, share));
@@ -152,7 +152,8 @@ internal sealed class Experiment(Settings settings, string work, ResultFile resu
             results.Add(new ResultLine(
                 run.Key, Share(answers, "call"), Share(answers, "name"), Share(answers, "argument_names"), Share(answers, "values"),
                 Share(answers, "response"), Share(reworded, "call"), reasoning, boilerplate, certain, tuneSeconds,
-                Stopwatch.GetElapsedTime(started).TotalSeconds));
+                Stopwatch.GetElapsedTime(started).TotalSeconds, Share(answers, "readable")));
+            File.WriteAllLines(folder + ".answers.jsonl", answers.Responses.Select(static answer => JsonSerializer.Serialize(answer, ResultFile.Json)));
         }
 
         Directory.Delete(folder, recursive: true);

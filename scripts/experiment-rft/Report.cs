@@ -66,7 +66,7 @@ internal sealed class Report(Settings settings, ResultFile results)
     }
 
     private List<ResultLine> LinesOf(Split split, int size, int steps) =>
-        [.. results.Results.Where(line => line.Key.Split == split.Name && line.Key.Size == size && line.Key.Steps == steps && settings.Seeds.Contains(line.Key.Seed))];
+        [.. results.Results.Where(line => line.Key.Split == split.Name && line.Key.Size == size && line.Key.Steps == steps && settings.SeedsOf(split).Contains(line.Key.Seed))];
 
     /// <summary>The differences of an arm from the first one, seed by seed.</summary>
     private SampleMean Paired(List<ResultLine> lines, string arm, Func<ResultLine, double> measure) => SampleMean.Of(

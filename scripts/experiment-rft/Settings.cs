@@ -32,11 +32,18 @@ internal sealed record Settings
     public required ProbeSettings Probe { get; init; }
     public required Arm[] Arms { get; init; }
 
+    public ulong[] SeedsOf(Split split) => split.Seeds ?? Seeds;
+
+    public IEnumerable<Arm> ArmsOf(Split split) => split.Arms is { } names ? Arms.Where(arm => names.Contains(arm.Name)) : Arms;
+
     public static Settings Read(string path)
     {
         try
         {
-            return JsonSerializer.Deserialize<Settings>(File.ReadAllText(path), Json)!;
+            var settings = JsonSerializer.Deserialize<Settings>(File.ReadAllText(path), Json)!;
+            foreach (string arm in settings.Splits.SelectMany(static split => split.Arms ?? []))
+                if (settings.Arms.All(known => known.Name != arm)) throw new JsonException($"A split names the arm '{arm}', which is none of the arms.");
+            return settings;
         }
         catch (Exception e) when (e is JsonException or IOException)
         {
@@ -45,13 +52,15 @@ internal sealed record Settings
     }
 }
 
-/// <summary>Formats to train on and to test on.</summary>
+/// <summary>Formats to train on and to test on; seeds and arms where not all of the experiment's are run.</summary>
 internal sealed record Split
 {
     public required string Name { get; init; }
     public required DemoFormat[] Train { get; init; }
     public required DemoFormat[] Test { get; init; }
     public required int[] Sizes { get; init; }
+    public ulong[]? Seeds { get; init; }
+    public string[]? Arms { get; init; }
 }
 
 internal sealed record ProbeSettings

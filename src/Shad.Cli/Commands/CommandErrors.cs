@@ -32,6 +32,10 @@ internal static class CommandErrors
         "export.needs_output", $"{format} weights are no part of the model folder", "--weights", "--out with them",
         "Name a folder for the variant with --out");
 
+    public static ShadException VariantIsChecked() => new(
+        "export.variant_is_checked", "A variant is not written unchecked: how far its losses are off is part of it", "--no-check", "no --out with it",
+        "Leave one of them out");
+
     public static ShadException NoGenAI() => new(
         "eval.no_genai", "This build has no onnxruntime-genai", "--generator", "own",
         "Build with -p:ShadGenAI=true; scripts/make-genai-package makes the package where the feed has none");

@@ -221,6 +221,13 @@ public sealed record TuneRecipe : TuningRecipe
 
     /// <summary>τ of the RFT loss, in nats.</summary>
     public double Temperature { get; init; } = 1.0;
+
+    /// <summary>Let the weight of a role group in the RFT loss follow its number of tokens, too: losses that are alike then weigh every
+    /// token alike.</summary>
+    public bool WeightBySize { get; init; }
+
+    /// <summary>Least weight of a boilerplate token in the RFT loss, as a share of its weight with SFT; 0 to 1.</summary>
+    public double BoilerplateFloor { get; init; }
 }
 
 /// <summary>Defaults that more than one place needs.</summary>

@@ -145,6 +145,8 @@ public static class RecipeReader
             EvaluateEvery = section.Integer("evaluate_every", defaults.EvaluateEvery, 0),
             EarlyStopping = section.Has("early_stopping") ? EarlyStopping(section.Section("early_stopping")) : null,
             Temperature = section.Real("temperature", defaults.Temperature, 0, 1000, minimumExcluded: true),
+            WeightBySize = section.Flag("weight_by_size", defaults.WeightBySize),
+            BoilerplateFloor = section.Real("boilerplate_floor", defaults.BoilerplateFloor, 0, 1),
         };
         if (tune.EarlyStopping is not null && tune.EvaluateEvery == 0)
             section.Note("early_stopping", "'tune.early_stopping' goes by measurements between steps; expected 'tune.evaluate_every' of at least 1 with it");

@@ -51,13 +51,15 @@ public sealed class ExportStage(Recipe recipe) : Stage
     }
 
     /// <summary>Writes and checks the graphs of one model folder.</summary>
+    /// <param name="modelFolder">The folder.</param>
+    /// <param name="check">False to leave them unchecked: nothing is loaded.</param>
     /// <returns>The files written.</returns>
     /// <exception cref="Shad.Core.Errors.ShadException">The export failed its check, and was removed.</exception>
-    public static IReadOnlyList<string> Export(string modelFolder)
+    public static IReadOnlyList<string> Export(string modelFolder, bool check = true)
     {
         using ModelFolder model = ModelFolder.Open(modelFolder);
         IReadOnlyList<string> files = OnnxExport.Write(model);
-        OnnxExport.Check(model);
+        if (check) OnnxExport.Check(model);
         return files;
     }
 }

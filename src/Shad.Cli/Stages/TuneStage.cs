@@ -42,6 +42,8 @@ public sealed class TuneStage(Recipe recipe, SidecarProcess sidecar, TuneArm arm
         {
             Objective = arm == TuneArm.Sft ? TuneObjective.Sft : TuneObjective.Rft,
             Temperature = recipe.Tune.Temperature,
+            WeightBySize = recipe.Tune.WeightBySize,
+            BoilerplateFloor = recipe.Tune.BoilerplateFloor,
             HeldOut = files.GetValueOrDefault("held_out"),
             EvaluateEvery = recipe.Tune.EvaluateEvery,
             EarlyStopping = recipe.Tune.EarlyStopping,

@@ -39,6 +39,8 @@ public sealed class CommandErrorTests
             "export.variant_in_model", "export", "--model", _folder.PathOf("model"), "--weights", "int4", "--out", _folder.PathOf("model"));
         await FailsAsync(
             "onnx.bad_option", "export", "--model", _folder.PathOf("model"), "--weights", "int4", "--block-size", "33", "--out", _folder.PathOf("variant"));
+        await FailsAsync("export.variant_is_checked", "export", "--model", _folder.PathOf("model"), "--out", _folder.PathOf("variant"), "--no-check");
+        Assert.That(Directory.Exists(_folder.PathOf("variant")), Is.False);
     }
 
     [Test]

@@ -152,6 +152,20 @@ public sealed class ScoreAndAnnotateTests
     }
 
     [Test]
+    public async Task An_unchecked_export_is_the_same()
+    {
+        string model = _folder.PathOf("model1");
+        await ShadProgram.RunAsync("export", "--model", model);
+        byte[][] expected = [.. Graphs()];
+        ShadOutput shad = await ShadProgram.RunAsync("export", "--model", model, "--no-check", "--json");
+        Assert.That(shad.ExitCode, Is.Zero, shad.Error);
+        Assert.That(shad.Json()["checked"]!.GetValue<bool>(), Is.False);
+        Assert.That(Graphs(), Is.EqualTo(expected));
+
+        IEnumerable<byte[]> Graphs() => Directory.GetFiles(model, "*.onnx").Order(StringComparer.Ordinal).Select(File.ReadAllBytes);
+    }
+
+    [Test]
     public async Task Score_says_nothing_but_the_result_on_stdout()
     {
         ShadOutput shad = await ShadProgram.RunAsync(
