@@ -28,7 +28,7 @@ internal static class OnnxErrors
 
     public static ShadException NotLoaded(string where, Exception inner) => new(
         "onnx.not_loaded", $"ONNX Runtime cannot load the model: {inner.Message}", where,
-        mend: "Check the model folder with 'shad doctor'; where memory ran out, use a smaller model", inner: inner);
+        mend: "See that the model's files are whole, as 'shad pull' does; where memory ran out, use a smaller model", inner: inner);
 
     public static ShadException NoCommonFolder(IReadOnlyList<string> files) => new(
         "onnx.no_common_folder", "The weights of the models lie on different drives", string.Join(", ", files),

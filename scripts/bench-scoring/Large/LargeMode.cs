@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using BenchScoring.Contenders;
@@ -13,6 +14,25 @@ namespace BenchScoring.Large;
 internal static class LargeMode
 {
     public static string ResultFile(string work) => Path.Combine(work, "runs", "large.json");
+
+    /// <summary>The record as a table.</summary>
+    public static string Table(string work)
+    {
+        var record = JsonNode.Parse(File.ReadAllText(ResultFile(work)))!;
+        var text = new StringBuilder();
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $"1.24 billion random parameters in bfloat16, {record["weight_bytes"]!.GetValue<long>() / 1e9:0.0} GB in three shards; after the exports all other files of the folder have {record["other_bytes"]!.GetValue<long>() / 1e6:0.0} MB.\n\n");
+        text.Append("| `shad` | whole command, s | tokens/s | peak RSS, MB | of it no mapped file, MB |\n|---|---|---|---|---|\n");
+        foreach (var run in record["runs"]!.AsArray())
+        {
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"| {run!["command"]} | {run["seconds"]!.GetValue<double>():0.0} | {(run["tokens_per_second"] is { } rate ? rate.ToString() : "")} | {run["peak_rss_mb"]!.GetValue<double>():#,0} | {run["peak_anonymous_mb"]!.GetValue<double>():#,0} |\n");
+        }
+
+        return text.ToString();
+    }
 
     public static async Task<int> RunAsync(BenchPlaces places, string engine)
     {
@@ -29,7 +49,6 @@ internal static class LargeMode
         string output = Path.Combine(places.Work, "large.parquet");
         (string Name, string[] Arguments)[] commands =
         [
-            ("doctor", ["doctor", "--model", model, "--json"]),
             ("export, unchecked", ["export", "--model", model, "--no-check", "--json"]),
             ("export, checked", ["export", "--model", model, "--json"]),
             ("score", ["score", "--model", model, "--corpus", corpus, "--out", output, "--json"]),
@@ -46,10 +65,12 @@ internal static class LargeMode
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
                 $"{name,-24} {seconds,6:0.0} s  peak RSS {outcome.PeakResidentBytes / 1e6:0} MB, {outcome.PeakAnonymousBytes / 1e6:0} MB of it no mapped file"));
+            var told = JsonNode.Parse(outcome.Output)!;
             runs.Add(new JsonObject
             {
                 ["command"] = name, ["seconds"] = Math.Round(seconds, 2), ["peak_rss_mb"] = Math.Round(outcome.PeakResidentBytes / 1e6),
-                ["peak_anonymous_mb"] = Math.Round(outcome.PeakAnonymousBytes / 1e6), ["told"] = JsonNode.Parse(outcome.Output),
+                ["peak_anonymous_mb"] = Math.Round(outcome.PeakAnonymousBytes / 1e6),
+                ["tokens_per_second"] = told["tokens_per_second"]?.DeepClone(),
             });
         }
 

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using BenchScoring.Contenders;
 using BenchScoring.Corpora;
+using BenchScoring.Large;
 using BenchScoring.Models;
 using BenchScoring.Streaming;
 
@@ -74,6 +75,8 @@ internal static class ResultTable
 
         if (File.Exists(MemoryMode.File(places.Work)))
             text.AppendLine("## Memory").AppendLine().AppendLine("One sequence, half of it response, vocabulary 256,000:").AppendLine().AppendLine($"    {File.ReadAllText(MemoryMode.File(places.Work))}").AppendLine();
+        if (File.Exists(LargeMode.ResultFile(places.Work)))
+            text.AppendLine("## A large model").AppendLine().AppendLine(LargeMode.Table(places.Work));
         if (File.Exists(StreamMode.ResultFile(places.Work)))
             text.AppendLine("## Stream").AppendLine().AppendLine("`shad score` on a corpus that memory does not hold:").AppendLine().AppendLine($"    {File.ReadAllText(StreamMode.ResultFile(places.Work))}").AppendLine();
         File.WriteAllText(Path.Combine(places.Results, "scoring.md"), text.ToString().TrimEnd() + "\n");
