@@ -42,9 +42,9 @@ internal static class OnnxErrors
         "scoring.id_outside_vocabulary", $"Token id {id} is outside the vocabulary", $"sample '{sample}', token {token}",
         $"an id from 0 to {vocabularySize - 1}", "Tokenize with the tokenizer that belongs to the model");
 
-    public static ShadException LongerThanContext(string sample, int length, string contextLimit) => new(
+    public static ShadException LongerThanContext(string sample, int length, int context) => new(
         "scoring.longer_than_context", $"The sequence has {length} tokens", $"sample '{sample}'",
-        $"at most the model's context of {contextLimit}", "Truncate the prompt, or skip the sample");
+        $"at most the model's context of {context} tokens", "Truncate the prompt, or skip the sample");
 
     public static ShadException NotFinite(string sample, int token, float loss, string model) => new(
         "scoring.not_finite", $"The loss is {loss}", $"sample '{sample}', token {token}", "a finite loss",
@@ -57,9 +57,9 @@ internal static class OnnxErrors
         "generation.empty_prompt", "The prompt has no tokens", "prompt", "at least one token",
         "Begin with the model's beginning-of-sequence token");
 
-    public static ShadException PromptTooLong(int length, int newTokens, string contextLimit) => new(
+    public static ShadException PromptTooLong(int length, int newTokens, int context) => new(
         "generation.longer_than_context", $"A prompt of {length} tokens and {newTokens} new ones exceed the context", "prompt",
-        $"together at most {contextLimit}", "Shorten the prompt, or ask for fewer new tokens");
+        $"together at most {context} tokens", "Shorten the prompt, or ask for fewer new tokens");
 
     public static ShadException PromptIdOutsideVocabulary(int token, int id, int vocabularySize) => new(
         "generation.id_outside_vocabulary", $"Token id {id} is outside the vocabulary", $"prompt, token {token}",

@@ -86,8 +86,8 @@ internal static class SidecarErrors
         "sidecar.not_written", $"writing failed: {inner.Message}", path, "room on the disk and the right to write there",
         "Nothing half-written was left; free space and run the job again, it continues from its last checkpoint", inner);
 
-    public static ShadException LongerThanContext(string path, string sample, int length, string contextLimit) => new(
-        "score.longer_than_context", $"sample '{sample}' has {length} tokens", path, $"at most the model's context of {contextLimit}",
+    public static ShadException LongerThanContext(string path, string sample, int length, int context) => new(
+        "score.longer_than_context", $"sample '{sample}' has {length} tokens", path, $"at most the model's context of {context} tokens",
         "Cut the sample");
 
     public static ShadException LossNotFinite(string path, string sample, int token) => new(

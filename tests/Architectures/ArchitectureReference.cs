@@ -66,7 +66,7 @@ internal sealed class ArchitectureReference
     private double[][] Llama(IReadOnlyList<int> ids)
     {
         bool norms = Text("model_type", "") == "qwen3";
-        double[] frequencies = Frequencies(out double amplitude);
+        double[] frequencies = Frequencies(ids.Count, out double amplitude);
         double[][] x = Embed(ids, "model.embed_tokens.weight", 1);
         for (int layer = 0; layer < Layers; layer++)
         {
@@ -83,7 +83,7 @@ internal sealed class ArchitectureReference
     private double[][] Granite(IReadOnlyList<int> ids)
     {
         double residual = Number("residual_multiplier", 1);
-        double[] frequencies = Frequencies(out double amplitude);
+        double[] frequencies = Frequencies(ids.Count, out double amplitude);
         double[][] x = Embed(ids, "model.embed_tokens.weight", Number("embedding_multiplier", 1));
         for (int layer = 0; layer < Layers; layer++)
         {
@@ -101,7 +101,7 @@ internal sealed class ArchitectureReference
     // SmolLM3: the layers whose entry of no_rope_layers is 0 do not rotate; by default every fourth.
     private double[][] SmolLm3(IReadOnlyList<int> ids)
     {
-        double[] frequencies = Frequencies(out double amplitude);
+        double[] frequencies = Frequencies(ids.Count, out double amplitude);
         int[] rotates = _config.TryGetProperty("no_rope_layers", out var list)
             ? [.. list.EnumerateArray().Select(static item => item.GetInt32())]
             : [.. Enumerable.Range(1, Layers).Select(number => number % (int)Number("no_rope_layer_interval", 4) == 0 ? 0 : 1)];
@@ -121,7 +121,7 @@ internal sealed class ArchitectureReference
     // OLMo 2 (arXiv:2501.00656): x + norm(attention(x)), x + norm(mlp(x)); RMS norm over all of q, and all of k, before rotation.
     private double[][] Olmo2(IReadOnlyList<int> ids)
     {
-        double[] frequencies = Frequencies(out double amplitude);
+        double[] frequencies = Frequencies(ids.Count, out double amplitude);
         double[][] x = Embed(ids, "model.embed_tokens.weight", 1);
         for (int layer = 0; layer < Layers; layer++)
         {
@@ -140,7 +140,7 @@ internal sealed class ArchitectureReference
     // Phi-3 (arXiv:2404.14219): q, k and v are the rows of one product, gate and up of another; some coordinates may stay unrotated.
     private double[][] Phi3(IReadOnlyList<int> ids)
     {
-        double[] frequencies = Frequencies(out double amplitude);
+        double[] frequencies = Frequencies(ids.Count, out double amplitude);
         int queries = Heads * HeadSize, keys = KeyValueHeads * HeadSize, inner = (int)Number("intermediate_size", 0);
         int window = (int)Number("sliding_window", int.MaxValue);
         double[][] x = Embed(ids, "model.embed_tokens.weight", 1);
@@ -166,7 +166,7 @@ internal sealed class ArchitectureReference
     // window in every other layer, the first included.
     private double[][] Gemma2(IReadOnlyList<int> ids)
     {
-        double[] frequencies = Frequencies(out double amplitude);
+        double[] frequencies = Frequencies(ids.Count, out double amplitude);
         double[][] logits = Gemma(
             ids, layer => LayerIs(layer, "sliding_attention", layer % 2 == 0), Optional("attn_logit_softcapping", 50), norms: false,
             (_, t, heads) => Rope(heads, t, frequencies, amplitude));
@@ -185,7 +185,7 @@ internal sealed class ArchitectureReference
     // of each query and key head; no bounds.
     private double[][] Gemma3(IReadOnlyList<int> ids)
     {
-        double[] full = Frequencies(out double amplitude);
+        double[] full = Frequencies(ids.Count, out double amplitude);
         double[] local = [.. Enumerable.Range(0, HeadSize / 2).Select(i => Math.Pow(Number("rope_local_base_freq", 10_000), -2.0 * i / HeadSize))];
         int pattern = (int)Number("sliding_window_pattern", 6);
         bool IsLocal(int layer) => LayerIs(layer, "sliding_attention", (layer + 1) % pattern != 0);
@@ -348,7 +348,7 @@ internal sealed class ArchitectureReference
         return result;
     }
 
-    private double[] Frequencies(out double amplitude)
+    private double[] Frequencies(int length, out double amplitude)
     {
         amplitude = 1;
         double theta = Number("rope_theta", Text("model_type", "") switch { "smollm3" => 2e6, "gemma3_text" => 1e6, _ => 1e4 });
@@ -388,7 +388,7 @@ internal sealed class ArchitectureReference
                 })];
             case "longrope" or "su":
                 double first = Number("original_max_position_embeddings", context);
-                double[] factors = [.. scaling.GetProperty("short_factor").EnumerateArray().Select(static item => item.GetDouble())];
+                double[] factors = [.. scaling.GetProperty(length > first ? "long_factor" : "short_factor").EnumerateArray().Select(static item => item.GetDouble())];
                 amplitude = Of("attention_factor", context > first ? Math.Sqrt(1 + Math.Log(context / first) / Math.Log(first)) : 1);
                 return [.. plain.Select((frequency, i) => frequency / factors[i])];
             case var other:

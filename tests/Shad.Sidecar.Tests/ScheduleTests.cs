@@ -63,13 +63,14 @@ public sealed class ScheduleTests
         {
             var samples = MicroBatches.LongestFirst(lengths.Select((length, i) =>
                 new TokenizedSample($"{i}", new int[length], [.. Enumerable.Repeat(TokenizedSample.IgnoredLabel, length)])));
-            var cuts = MicroBatches.Cut(samples, tokens);
+            var cuts = MicroBatches.Cut(samples, tokens, [20, 40]);
             int at = 0;
             foreach (var cut in cuts)
             {
                 var batch = samples[cut];
                 if (cut.Start.Value != at || batch.Length == 0) return false;
                 if (batch.Length > 1 && batch.Length * batch[0].Length > tokens) return false;
+                if (new[] { 20, 40 }.Any(boundary => batch[0].Length > boundary && batch[^1].Length <= boundary)) return false;
                 at = cut.End.Value;
             }
 

@@ -34,7 +34,7 @@ internal static class GgufExport
         gguf.Add("general.name", Path.GetFileName(path));
         gguf.Add("general.file_type", dtype == TensorDtype.BFloat16 ? 32u : 0u);
         gguf.Add($"{architecture}.vocab_size", (uint)config.VocabularySize);
-        gguf.Add($"{architecture}.context_length", (uint)(config.Rotary.Scaling is LongRotaryScaling extended ? extended.ExtendedContextLength : config.ContextLength));
+        gguf.Add($"{architecture}.context_length", (uint)config.ContextLength);
         gguf.Add($"{architecture}.embedding_length", (uint)config.HiddenSize);
         gguf.Add($"{architecture}.block_count", (uint)config.LayerCount);
         gguf.Add($"{architecture}.feed_forward_length", (uint)config.IntermediateSize);

@@ -47,6 +47,11 @@ function sentencePieceModel({ model, added_tokens }, prefix) {
     const type = piece === model.unk_token ? 2 : special.has(piece) ? 3 : /^<0x[0-9A-F]{2}>$/.test(piece) ? 6 : 1;
     return bytes(1, Buffer.concat([bytes(1, Buffer.from(piece)), float(2, ranks.has(piece) ? -ranks.get(piece) : -1e7), integer(3, type)]));
   });
+  // SentencePiece loads no model with byte fallback that lacks a byte, and Gemini's tokenizer.json lacks one.
+  for (let byte = 0; byte < 256; byte++) {
+    const piece = `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`;
+    if (!(piece in model.vocab)) pieces.push(bytes(1, Buffer.concat([bytes(1, Buffer.from(piece)), float(2, -1e7), integer(3, 6)])));
+  }
   const trainer = Buffer.concat([integer(3, 2), integer(35, 1)]); // BPE, byte fallback
   const normalizer = Buffer.concat([bytes(1, Buffer.from("identity")), integer(3, prefix ? 1 : 0), integer(4, 0), integer(5, 1)]);
   return Buffer.concat([...pieces, bytes(2, trainer), bytes(3, normalizer)]);

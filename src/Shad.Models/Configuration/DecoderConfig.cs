@@ -118,10 +118,10 @@ public sealed record DecoderConfig
     /// <summary>Factor of the attention scores.</summary>
     public double AttentionScale => ScoreScale ?? 1 / Math.Sqrt(HeadSize);
 
-    /// <summary><see cref="ContextLength"/> for messages, with what limits it.</summary>
-    public string ContextLimit => Rotary.Scaling is LongRotaryScaling { ExtendedContextLength: var extended } && extended > ContextLength
-        ? $"{ContextLength} tokens (original_max_position_embeddings; the frequencies that longrope has beyond it, up to {extended}, are not supported)"
-        : $"{ContextLength} tokens";
+    /// <summary>Lengths beyond which sequences are rotated otherwise (<see cref="RotaryEmbedding.Boundary"/>): a sequence within one and a
+    /// sequence beyond it cannot go through the model together. Ascending; most models have none.</summary>
+    public IReadOnlyList<int> LengthBoundaries =>
+        [.. new[] { Rotary.Boundary, WindowRotary?.Boundary }.OfType<int>().Where(boundary => boundary < ContextLength).Distinct().Order()];
 
     /// <summary>Names of the tensors.</summary>
     public TensorNaming Naming

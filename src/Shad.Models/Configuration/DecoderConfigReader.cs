@@ -100,12 +100,7 @@ public static class DecoderConfigReader
         });
         foreach (FamilyField field in family.Fields) config = field.Read(fields, config);
         (int? window, bool[]? windowLayers) = ReadWindow(fields, family, config);
-        config = config with { SlidingWindow = window, SlidingWindowLayers = windowLayers };
-
-        // Beyond the original context other frequencies apply, which are not computed.
-        return config.Rotary.Scaling is LongRotaryScaling scaling
-            ? config with { ContextLength = Math.Min(contextLength, scaling.OriginalContextLength) }
-            : config;
+        return config with { SlidingWindow = window, SlidingWindowLayers = windowLayers };
     }
 
     private static DecoderFamily ReadFamily(ConfigFields fields)

@@ -46,9 +46,7 @@ public static class DecoderConfigWriter
             if (family.HasKeyValueHeadsField) json.WriteNumber("num_key_value_heads", config.KeyValueHeads);
             if (family.HasHeadSizeField) json.WriteNumber("head_dim", config.HeadSize);
             json.WriteNumber("vocab_size", config.VocabularySize);
-            json.WriteNumber(
-                family.FieldName("max_position_embeddings"),
-                config.Rotary.Scaling is LongRotaryScaling scaling ? scaling.ExtendedContextLength : config.ContextLength);
+            json.WriteNumber(family.FieldName("max_position_embeddings"), config.ContextLength);
             json.WriteString(family.FieldName("hidden_act"), Activations.NameOf(config, family));
             json.WriteFloat(family.FieldName("rms_norm_eps"), config.NormEpsilon);
             if (!config.LearnedPositions) RotaryFields.Write(json, config, family);

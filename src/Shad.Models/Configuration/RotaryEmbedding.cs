@@ -20,12 +20,18 @@ public sealed record RotaryEmbedding(double Theta, RotaryScaling? Scaling = null
     /// <summary>Coordinates of a head that are rotated, R; even.</summary>
     public int RotatedSize(int headSize) => (int)(headSize * Share);
 
+    /// <summary>Tokens of the longest sequence with the frequencies of within; longer ones have those of beyond. Null where all have
+    /// the same.</summary>
+    public int? Boundary => Scaling?.Boundary;
+
     /// <summary>The inverse frequencies <c>[R/2]</c>, scaling applied, in radians a token.</summary>
-    public double[] InverseFrequencies(int headSize)
+    /// <param name="headSize">Width of a head.</param>
+    /// <param name="beyond">For sequences beyond <see cref="Boundary"/>.</param>
+    public double[] InverseFrequencies(int headSize, bool beyond = false)
     {
         int size = RotatedSize(headSize);
         var frequencies = new double[size / 2];
         for (int i = 0; i < frequencies.Length; i++) frequencies[i] = Math.Pow(Theta, -2.0 * i / size);
-        return Scaling?.Apply(frequencies, Theta) ?? frequencies;
+        return (beyond ? Scaling?.ApplyBeyond(frequencies, Theta) : Scaling?.Apply(frequencies, Theta)) ?? frequencies;
     }
 }

@@ -6,10 +6,16 @@ public abstract record RotaryScaling
     /// <summary>Factor of the cosines and sines.</summary>
     public virtual double Amplitude => 1;
 
+    /// <summary>Tokens of the longest sequence that <see cref="Apply"/> is for; null for any length.</summary>
+    public virtual int? Boundary => null;
+
     /// <summary>The scaled inverse frequencies <c>[R/2]</c>, in radians a token.</summary>
     /// <param name="frequencies">Those without scaling.</param>
     /// <param name="theta">Their base.</param>
     public abstract double[] Apply(double[] frequencies, double theta);
+
+    /// <summary>As <see cref="Apply"/>, for sequences beyond <see cref="Boundary"/>.</summary>
+    public virtual double[] ApplyBeyond(double[] frequencies, double theta) => Apply(frequencies, theta);
 }
 
 /// <summary><c>rope_type: linear</c>: positions divided by a factor.</summary>
@@ -109,7 +115,6 @@ public sealed record YarnRotaryScaling(double Factor, int OriginalContextLength)
 /// <c>rope_type: longrope</c> (Ding et al., arXiv:2402.13753): every coordinate's frequency is divided by a factor of its own, one for
 /// sequences within the original context and another for longer ones.
 /// </summary>
-/// <remarks>Only sequences within the original context are computed here: <see cref="DecoderConfig.ContextLength"/> says so.</remarks>
 /// <param name="ShortFactors">Divisors within the original context, <c>[R/2]</c>.</param>
 /// <param name="LongFactors">Divisors beyond it, <c>[R/2]</c>.</param>
 /// <param name="OriginalContextLength">Context length of the original training, in tokens.</param>
@@ -126,7 +131,13 @@ public sealed record LongRotaryScaling(
         : Math.Sqrt(1 + Math.Log((double)ExtendedContextLength / OriginalContextLength) / Math.Log(OriginalContextLength)));
 
     /// <inheritdoc/>
+    public override int? Boundary => OriginalContextLength;
+
+    /// <inheritdoc/>
     public override double[] Apply(double[] frequencies, double theta) => [.. frequencies.Select((frequency, i) => frequency / ShortFactors[i])];
+
+    /// <inheritdoc/>
+    public override double[] ApplyBeyond(double[] frequencies, double theta) => [.. frequencies.Select((frequency, i) => frequency / LongFactors[i])];
 
     /// <inheritdoc/>
     public bool Equals(LongRotaryScaling? other) =>

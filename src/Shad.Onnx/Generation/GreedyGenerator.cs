@@ -82,6 +82,7 @@ public sealed class GreedyGenerator : ITokenGenerator
         {
             int capacity = prompts[order[start]].Count + options.MaximumNewTokens;
             int size = Math.Min(order.Length - start, Math.Clamp(options.TokensPerBatch / capacity, 1, options.BatchSize));
+            size = Math.Min(size, AlikeFrom(prompts, order.AsSpan(start), options.MaximumNewTokens));
             GenerateBatch(prompts, order.AsSpan(start, size), capacity, options, generated, progress, cancellationToken);
             start += size;
         }
@@ -91,6 +92,25 @@ public sealed class GreedyGenerator : ITokenGenerator
 
     /// <inheritdoc/>
     public void Dispose() => _session.Dispose();
+
+    /// <summary>How many prompts, the longest first, are on one side of the model's length boundaries all the time: a step goes by the longest
+    /// sequence of its batch. A prompt that grows across one goes alone.</summary>
+    private int AlikeFrom(IReadOnlyList<IReadOnlyList<int>> prompts, ReadOnlySpan<int> order, int newTokens)
+    {
+        int count = order.Length;
+        foreach (int boundary in _config.LengthBoundaries)
+        {
+            int length = prompts[order[0]].Count;
+            if (length + newTokens <= boundary) continue;
+            if (length <= boundary) return 1;
+            for (int i = 1; i < count; i++)
+            {
+                if (prompts[order[i]].Count <= boundary) count = i;
+            }
+        }
+
+        return count;
+    }
 
     /// <summary>Continues the prompts of one batch, the longest first.</summary>
     private void GenerateBatch(

@@ -28,7 +28,7 @@ public static class PromptCheck
             }
 
             if ((long)prompt.Count + options.MaximumNewTokens > config.ContextLength)
-                throw OnnxErrors.PromptTooLong(prompt.Count, options.MaximumNewTokens, config.ContextLimit);
+                throw OnnxErrors.PromptTooLong(prompt.Count, options.MaximumNewTokens, config.ContextLength);
         }
     }
 }

@@ -54,8 +54,10 @@ internal static class GenerationGraph
         string total = graph.Node("Gather", "attention_mask/total", [maskShape, graph.Scalar(1L)], ("axis", 0));
         string totalLength = graph.Node("Cast", "attention_mask/total_length", [total], ("to", DataType.Int32));
 
-        // Constant length: the tables are folded when the model is loaded and cost nothing per token.
-        var rotary = new RotaryCaches(graph, config, graph.Scalar((long)config.ContextLength), weights.ComputeType);
+        // Constant length: the tables are folded when the model is loaded and cost nothing per token. Where they hang on the sequence's
+        // length, they are made in each step, and keys in the cache stay as they were rotated; transformers does the same.
+        string tableLength = config.LengthBoundaries.Count > 0 ? total : graph.Scalar((long)config.ContextLength);
+        var rotary = new RotaryCaches(graph, config, tableLength, weights.ComputeType);
 
         string? rows = lastPositionOnly ? LastRows(graph, ids, valid) : null;
         var layout = new PaddedLayout(

@@ -16,7 +16,8 @@ internal sealed record RotaryCache(string Cosine, string Sine)
     /// <param name="graph">The graph.</param>
     /// <param name="rotary">The embedding.</param>
     /// <param name="headSize">Width of a head.</param>
-    /// <param name="length">A scalar int64: a constant, whose tables the runtime folds when the model is loaded, or computed.</param>
+    /// <param name="length">A scalar int64, the tokens of the longest sequence: a constant, whose tables the runtime folds when the model is
+    /// loaded, or computed.</param>
     /// <param name="type">Number format of the tables.</param>
     /// <param name="path">What begins the names of the tables' values.</param>
     public static RotaryCache Add(GraphBuilder graph, RotaryEmbedding rotary, int headSize, string length, DataType type, string path)
@@ -30,6 +31,14 @@ internal sealed record RotaryCache(string Cosine, string Sine)
         string real = graph.Node("Cast", $"{path}rotary/positions/double", [positions], ("to", DataType.Double));
         string column = graph.Node("Unsqueeze", $"{path}rotary/positions/column", [real, graph.Constant(1L)]);
         string frequencies = graph.Constant(rotary.InverseFrequencies(headSize));
+        if (rotary.Boundary is { } boundary)
+        {
+            // Of the longest sequence; shorter ones are not on the other side of the boundary.
+            string isBeyond = graph.Node("Greater", $"{path}rotary/is_beyond", [length, graph.Scalar((long)boundary)]);
+            string beyond = graph.Constant(rotary.InverseFrequencies(headSize, beyond: true));
+            frequencies = graph.Node("Where", $"{path}rotary/frequencies", [isBeyond, beyond, frequencies]);
+        }
+
         string angles = graph.Node("Mul", $"{path}rotary/angles", [column, frequencies]);
         string shifted = graph.Node("Add", $"{path}rotary/angles/shifted", [angles, graph.Scalar(Math.PI / 2)]);
         return new RotaryCache(Table("cosine", shifted), Table("sine", angles));

@@ -10,7 +10,8 @@ namespace Shad.Onnx.Scoring;
 /// </summary>
 /// <param name="blockRows">Most rows that a layer takes at a time.</param>
 /// <param name="sharePrefixes">True to have tokens that samples begin with once.</param>
-internal sealed class PackedBatches(int blockRows, bool sharePrefixes) : IBatchLayout
+/// <param name="boundaries">Lengths that no batch has samples on both sides of; null for none.</param>
+internal sealed class PackedBatches(int blockRows, bool sharePrefixes, LengthBoundaries? boundaries = null) : IBatchLayout
 {
     private static readonly string[] Inputs =
     [
@@ -18,14 +19,22 @@ internal sealed class PackedBatches(int blockRows, bool sharePrefixes) : IBatchL
         ScoringGraph.TargetRows, ScoringGraph.TargetIds, ScoringGraph.TargetSegments,
     ];
 
+    private readonly LengthBoundaries _boundaries = boundaries ?? LengthBoundaries.None;
+
     /// <inheritdoc/>
     public IEnumerable<Placement[]> Cut(IReadOnlyList<TokenizedSample> samples, Func<int> tokensPerBatch)
     {
-        int[] lengths = [.. samples.Select(BatchScorer.ComputedLength)];
-        var scored = Enumerable.Range(0, lengths.Length).Where(i => lengths[i] > 0);
+        int[] lengths = [.. samples.Select(_boundaries.ComputedLength)];
+        return Enumerable.Range(0, lengths.Length).Where(i => lengths[i] > 0)
+            .GroupBy(i => _boundaries.SideOf(samples[i])).OrderByDescending(static side => side.Key)
+            .SelectMany(side => Cut(samples, lengths, [.. side], tokensPerBatch));
+    }
+
+    private IEnumerable<Placement[]> Cut(IReadOnlyList<TokenizedSample> samples, int[] lengths, int[] numbers, Func<int> tokensPerBatch)
+    {
         var groups = sharePrefixes
-            ? SharedPrefixes.Find(samples, scored)
-            : [.. scored.Select(static sample => new PrefixGroup(0, [sample]))];
+            ? SharedPrefixes.Find(samples, numbers)
+            : [.. numbers.Select(static sample => new PrefixGroup(0, [sample]))];
         int[][] members =
         [
             .. groups.Select(group => group.Members.OrderByDescending(member => lengths[member]).ToArray())
@@ -71,7 +80,7 @@ internal sealed class PackedBatches(int blockRows, bool sharePrefixes) : IBatchL
         int tokens = 0;
         for (int i = 0; i < batch.Length; i++)
         {
-            tokens += BatchScorer.ComputedLength(samples[batch[i].Sample]);
+            tokens += _boundaries.ComputedLength(samples[batch[i].Sample]);
             if (FollowsItsGroup(batch, i)) tokens -= batch[i].PrefixLength;
         }
 
@@ -113,9 +122,9 @@ internal sealed class PackedBatches(int blockRows, bool sharePrefixes) : IBatchL
                 prefix = 0;
             }
 
-            int length = BatchScorer.ComputedLength(sample), first = row, target = targetIds.Count;
+            int length = _boundaries.ComputedLength(sample), first = row, target = targetIds.Count;
             Append(sample.InputIds.AsSpan(prefix, length - prefix), prefixStart, prefix);
-            for (int i = prefix + 1; i <= length; i++)
+            for (int i = prefix + 1; i <= length && i < sample.Length; i++)
             {
                 if (!sample.IsTarget(i)) continue;
                 targetRows.Add(first + i - 1 - prefix);

@@ -5,21 +5,25 @@ using Shad.Onnx.Graphs;
 namespace Shad.Onnx.Scoring;
 
 /// <summary>Batches of samples of like lengths, padded to the longest.</summary>
-internal sealed class PaddedBatches : IBatchLayout
+/// <param name="boundaries">Lengths that no batch has samples on both sides of; null for none.</param>
+internal sealed class PaddedBatches(LengthBoundaries? boundaries = null) : IBatchLayout
 {
     private static readonly string[] Inputs =
         [ScoringGraph.InputIds, ScoringGraph.Lengths, ScoringGraph.TargetRows, ScoringGraph.TargetIds];
+
+    private readonly LengthBoundaries _boundaries = boundaries ?? LengthBoundaries.None;
 
     /// <inheritdoc/>
     public IEnumerable<Placement[]> Cut(IReadOnlyList<TokenizedSample> samples, Func<int> tokensPerBatch)
     {
         // Equal lengths keep their order, so that the batches are a function of the samples.
-        int[] lengths = [.. samples.Select(BatchScorer.ComputedLength)];
+        int[] lengths = [.. samples.Select(_boundaries.ComputedLength)];
         int[] order = [.. Enumerable.Range(0, lengths.Length).Where(i => lengths[i] > 0).OrderByDescending(i => lengths[i])];
         for (int start = 0; start < order.Length;)
         {
             int rows = Math.Max(1, tokensPerBatch() / lengths[order[start]]);
-            int end = Math.Min(order.Length, start + rows);
+            int end = start + 1, side = _boundaries.SideOf(samples[order[start]]);
+            while (end < order.Length && end < start + rows && _boundaries.SideOf(samples[order[end]]) == side) end++;
             yield return [.. order[start..end].Select(static sample => new Placement(sample))];
             start = end;
         }
@@ -31,7 +35,7 @@ internal sealed class PaddedBatches : IBatchLayout
         int tokens = 0, width = 0;
         foreach (var placement in batch)
         {
-            int length = BatchScorer.ComputedLength(samples[placement.Sample]);
+            int length = _boundaries.ComputedLength(samples[placement.Sample]);
             tokens += length;
             width = Math.Max(width, length);
         }
@@ -58,9 +62,9 @@ internal sealed class PaddedBatches : IBatchLayout
         for (int b = 0; b < batch.Length; b++)
         {
             var sample = samples[batch[b].Sample];
-            lengths[b] = BatchScorer.ComputedLength(sample);
+            lengths[b] = _boundaries.ComputedLength(sample);
             for (int i = 0; i < lengths[b]; i++) ids[b * width + i] = sample.InputIds[i];
-            for (int i = 1; i <= lengths[b]; i++)
+            for (int i = 1; i <= lengths[b] && i < sample.Length; i++)
             {
                 if (!sample.IsTarget(i)) continue;
                 rows.Add((long)b * width + i - 1);

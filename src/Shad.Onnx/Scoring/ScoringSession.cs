@@ -26,7 +26,6 @@ public sealed class ScoringSession : IDisposable
     private readonly int _window;
     private readonly int _tokensPerBatch;
     private readonly int _contextLength;
-    private readonly string _contextLimit;
     private readonly int _vocabularySize;
 
     private ScoringSession(
@@ -38,12 +37,11 @@ public sealed class ScoringSession : IDisposable
         ModelCount = trunk.ModelCount;
         _window = options.Window;
         _tokensPerBatch = plan.TokensPerBatch;
-        IBatchLayout layout = isPacked ? new PackedBatches(plan.LayerRows, options.SharePrefixes) : new PaddedBatches();
+        var boundaries = LengthBoundaries.Of(trunk.Models.Select(static model => model.Config));
+        IBatchLayout layout = isPacked ? new PackedBatches(plan.LayerRows, options.SharePrefixes, boundaries) : new PaddedBatches(boundaries);
         var graph = new GraphRun(session, options.BindValues ?? Device != ComputeDevice.Cpu);
         _scorer = new BatchScorer(graph, layout, [.. trunk.Models.Select(static model => model.Path)]);
-        var shortest = trunk.Models.MinBy(static model => model.Config.ContextLength)!.Config;
-        _contextLength = shortest.ContextLength;
-        _contextLimit = shortest.ContextLimit;
+        _contextLength = trunk.Models.Min(static model => model.Config.ContextLength);
         _vocabularySize = trunk.Models.Min(static model => model.Config.VocabularySize);
     }
 
@@ -267,7 +265,7 @@ public sealed class ScoringSession : IDisposable
 
     private void Check(TokenizedSample sample)
     {
-        if (sample.Length > _contextLength) throw OnnxErrors.LongerThanContext(sample.Id, sample.Length, _contextLimit);
+        if (sample.Length > _contextLength) throw OnnxErrors.LongerThanContext(sample.Id, sample.Length, _contextLength);
         int token = sample.InputIds.AsSpan().IndexOfAnyExceptInRange(0, _vocabularySize - 1);
         if (token >= 0) throw OnnxErrors.IdOutsideVocabulary(sample.Id, token, sample.InputIds[token], _vocabularySize);
     }

@@ -43,7 +43,7 @@ public static class ScoreCommand
             .ConfigureAwait(false))
         {
             if (sample.Length > model.Config.ContextLength)
-                throw SidecarErrors.LongerThanContext(job.Data, sample.Id, sample.Length, model.Config.ContextLimit);
+                throw SidecarErrors.LongerThanContext(job.Data, sample.Id, sample.Length, model.Config.ContextLength);
             window.Add(sample);
             tokens += sample.Length;
             if (window.Count == SampleLosses.Window) Score();

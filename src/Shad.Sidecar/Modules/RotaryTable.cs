@@ -10,43 +10,62 @@ namespace Shad.Sidecar.Modules;
 /// <param name="device">Where the tables live.</param>
 internal sealed class RotaryTable(RotaryEmbedding rotary, DecoderConfig config, Device device) : IDisposable
 {
-    private readonly double[] _frequencies = rotary.InverseFrequencies(config.HeadSize);
-    private Tensor? _cosines;
-    private Tensor? _sines;
-    private int _length;
+    private readonly Rows _within = new(rotary.InverseFrequencies(config.HeadSize));
+    private readonly Rows _beyond = new(rotary.InverseFrequencies(config.HeadSize, beyond: true));
 
-    /// <summary>The tables of the first <paramref name="count"/> positions, each float32 <c>[count, 1, R/2]</c>.</summary>
+    /// <summary>The tables of the first positions, each float32 <c>[count, 1, R/2]</c>.</summary>
+    /// <param name="count">Tokens of the longest sequence of a batch, which has none on the other side of
+    /// <see cref="RotaryEmbedding.Boundary"/>.</param>
     public (Tensor Cosines, Tensor Sines) For(int count)
     {
-        if (count > _length) Grow(Math.Max(count, Math.Min(2 * _length, config.ContextLength)));
-        return (_cosines!.narrow(0, 0, count), _sines!.narrow(0, 0, count));
+        var rows = count > rotary.Boundary ? _beyond : _within;
+        if (count > rows.Count) Grow(rows, Math.Max(count, Math.Min(2 * rows.Count, config.ContextLength)));
+        return (rows.Cosines!.narrow(0, 0, count), rows.Sines!.narrow(0, 0, count));
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        _cosines?.Dispose();
-        _sines?.Dispose();
+        _within.Dispose();
+        _beyond.Dispose();
     }
 
-    private void Grow(int count)
+    private void Grow(Rows rows, int count)
     {
-        int half = _frequencies.Length;
+        int half = rows.Frequencies.Length;
         var cosine = new float[count * half];
         var sine = new float[count * half];
         for (int position = 0; position < count; position++)
         {
             for (int i = 0; i < half; i++)
             {
-                (double sin, double cos) = Math.SinCos(position * _frequencies[i]);
+                (double sin, double cos) = Math.SinCos(position * rows.Frequencies[i]);
                 cosine[position * half + i] = (float)(rotary.Amplitude * cos);
                 sine[position * half + i] = (float)(rotary.Amplitude * sin);
             }
         }
 
-        Dispose();
-        _cosines = tensor(cosine, [count, 1, half], device: device).DetachFromDisposeScope();
-        _sines = tensor(sine, [count, 1, half], device: device).DetachFromDisposeScope();
-        _length = count;
+        rows.Dispose();
+        rows.Cosines = tensor(cosine, [count, 1, half], device: device).DetachFromDisposeScope();
+        rows.Sines = tensor(sine, [count, 1, half], device: device).DetachFromDisposeScope();
+        rows.Count = count;
+    }
+
+    /// <summary>The positions computed so far, with one set of frequencies.</summary>
+    private sealed class Rows(double[] frequencies) : IDisposable
+    {
+        public double[] Frequencies => frequencies;
+
+        public Tensor? Cosines { get; set; }
+
+        public Tensor? Sines { get; set; }
+
+        public int Count { get; set; }
+
+        public void Dispose()
+        {
+            Cosines?.Dispose();
+            Sines?.Dispose();
+        }
     }
 }

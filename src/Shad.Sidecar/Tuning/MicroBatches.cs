@@ -15,18 +15,24 @@ public static class MicroBatches
     /// </summary>
     /// <param name="samples">Longest first.</param>
     /// <param name="tokens">Most padded tokens.</param>
-    public static IReadOnlyList<Range> Cut(IReadOnlyList<TokenizedSample> samples, int tokens)
+    /// <param name="boundaries">Lengths that no range has samples on both sides of
+    /// (<see cref="Shad.Models.Configuration.DecoderConfig.LengthBoundaries"/>).</param>
+    public static IReadOnlyList<Range> Cut(IReadOnlyList<TokenizedSample> samples, int tokens, IReadOnlyList<int> boundaries)
     {
         ArgumentNullException.ThrowIfNull(samples);
+        ArgumentNullException.ThrowIfNull(boundaries);
         var ranges = new List<Range>();
         for (int start = 0; start < samples.Count;)
         {
             int most = Math.Max(1, tokens / samples[start].Length);
-            int end = Math.Min(samples.Count, start + most);
+            int end = start + 1, side = Side(samples[start]);
+            while (end < samples.Count && end - start < most && Side(samples[end]) == side) end++;
             ranges.Add(start..end);
             start = end;
         }
 
         return ranges;
+
+        int Side(TokenizedSample sample) => boundaries.Count(boundary => sample.Length > boundary);
     }
 }

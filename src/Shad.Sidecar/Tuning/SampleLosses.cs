@@ -29,8 +29,8 @@ public static class SampleLosses
         var longestFirst = Array.ConvertAll(order, i => samples[i]);
         var flat = new float[longestFirst.Sum(static sample => sample.TargetCount)];
         Trainer.LossesOf(
-            decoder, longestFirst, MicroBatches.Cut(longestFirst, tokensPerBatch), TunePrecision.Float32, flat, device,
-            cancellationToken);
+            decoder, longestFirst, MicroBatches.Cut(longestFirst, tokensPerBatch, decoder.Parameters.Config.LengthBoundaries), TunePrecision.Float32, flat,
+            device, cancellationToken);
         var result = new float[samples.Count][];
         int at = 0;
         foreach (int index in order)

@@ -80,7 +80,7 @@ public sealed class Trainer
         IReadOnlyList<TokenizedSample> samples, CancellationToken cancellationToken, int step = 1)
     {
         var ordered = MicroBatches.LongestFirst(samples);
-        var cuts = MicroBatches.Cut(ordered, _options.TokensPerBatch);
+        var cuts = MicroBatches.Cut(ordered, _options.TokensPerBatch, _decoder.Parameters.Config.LengthBoundaries);
         var targets = new StepTargets(ordered);
         var losses = new float[targets.Count];
         var head = _decoder.Parameters.Head;

@@ -111,7 +111,9 @@ public sealed class FamilyTests
     public void Long_rotation_is_computed_within_the_original_context_only()
     {
         DecoderConfig config = Read("phi3, longrope");
-        Assert.That(config.ContextLength, Is.EqualTo(64));
+        Assert.That(config.ContextLength, Is.EqualTo(512));
+        Assert.That(config.LengthBoundaries, Is.EqualTo([64]));
+        Assert.That(config.Rotary.InverseFrequencies(8, beyond: true)[3], Is.EqualTo(Math.Pow(10_000, -0.75) / 9).Within(1e-15));
         Assert.That(config.Rotary.InverseFrequencies(8)[3], Is.EqualTo(Math.Pow(10_000, -0.75) / 2).Within(1e-15));
         Assert.That(config.Rotary.Amplitude, Is.EqualTo(Math.Sqrt(1 + Math.Log(8) / Math.Log(64))).Within(1e-15));
     }

@@ -18,6 +18,8 @@ internal sealed class ArchitectureTests
     // As for the Llama family (ScoringExactnessTests): logits of magnitude up to about 30 and a few hundred roundings of 6e-8.
     private const double Tolerance = 1e-4;
 
+    private const string LongRotation = "phi3, longrope";
+
     private static readonly int[] Prompt = [1, 17, 5, 60, 33, 8, 9];
 
     private static IEnumerable<TestCaseData> Models() => ArchitectureModels.Names.Select(static name => new TestCaseData(name).SetArgDisplayNames(name));
@@ -134,18 +136,61 @@ internal sealed class ArchitectureTests
         Assert.That(other.Score(sample), Is.EqualTo(one.Score(sample)));
     }
 
-    [TestCase("phi3, longrope", 65)]
-    public void A_sample_beyond_the_original_context_of_long_rotation_is_refused(string name, int length)
+    /// <summary>The model's original context is 64 tokens, its context 512. Samples of both sides come in one window, some of lengths
+    /// around the boundary, and one whose targets all lie within though it does not.</summary>
+    [TestCase(false)]
+    [TestCase(true)]
+    public void Long_rotation_has_other_frequencies_beyond_the_original_context(bool pad)
     {
         using var folder = new TemporaryFolder();
-        using var model = Create(folder, name);
-        using var session = ScoringSession.Open(model);
-        var sample = TestSamples.Random(new SeededRandom(9), "long", length, ArchitectureModels.Vocabulary);
-        var error = Assert.Throws<Core.Errors.ShadException>(() => session.Score(sample))!;
-        Assert.That(error.Message, Does.Contain("64").And.Contain("longrope").And.Contain("512"));
+        using var model = Create(folder, LongRotation);
+        var reference = ArchitectureModels.Reference(LongRotation, model);
+        var random = new SeededRandom(9);
+        List<TokenizedSample> samples = [.. new[] { 64, 200, 65, 40, 63, 66, 512, 100 }.Select(
+            length => TestSamples.Random(random, $"of {length}", length, ArchitectureModels.Vocabulary))];
+        var early = samples[^1];
+        samples.Add(new TokenizedSample(
+            "early targets", early.InputIds, [.. early.Labels.Select(static (label, i) => i > 50 ? TokenizedSample.IgnoredLabel : label)]));
+        samples.AddRange(TestSamples.Related(3, 12, 80, ArchitectureModels.Vocabulary));
+        using var session = ScoringSession.Open(model, new ScoringOptions { Pad = pad, TokensPerBatch = 1000 });
+        var scored = session.ScoreAsync(samples.ToAsyncEnumerable(), static sample => sample).ToBlockingEnumerable().ToList();
+        for (int s = 0; s < samples.Count; s++)
+        {
+            double[] expected = reference.Losses(samples[s].InputIds);
+            for (int i = 1; i < expected.Length; i++)
+            {
+                if (samples[s].IsTarget(i)) Assert.That(scored[s].Losses[i], Is.EqualTo(expected[i]).Within(Tolerance), $"sample '{samples[s].Id}', token {i}");
+            }
+        }
+
+        var rotary = model.Config.Rotary;
+        Assert.That(rotary.InverseFrequencies(8, beyond: true), Is.Not.EqualTo(rotary.InverseFrequencies(8)));
+    }
+
+    [Test]
+    public void Long_rotation_generates_beyond_the_original_context_too()
+    {
+        using var folder = new TemporaryFolder();
+        using var model = Create(folder, LongRotation);
+        var reference = ArchitectureModels.Reference(LongRotation, model);
         using var generator = GreedyGenerator.Open(model);
-        error = Assert.Throws<Core.Errors.ShadException>(() => generator.Generate(sample.InputIds[..60], 5, []))!;
-        Assert.That(error.Message, Does.Contain("longrope"));
+        var random = new SeededRandom(4);
+        int[][] prompts = [.. new[] { 70, 30, 60, 90, 64, 20 }.Select(length => TestSamples.Random(random, "prompt", length, ArchitectureModels.Vocabulary).InputIds)];
+        var options = new GenerationOptions { MaximumNewTokens = 12, EndOfSequence = [] };
+        var together = generator.Generate(prompts, options);
+        for (int p = 0; p < prompts.Length; p++)
+        {
+            Assert.That(together[p], Is.EqualTo(generator.Generate(prompts[p], 12, [])), $"prompt of {prompts[p].Length} on its own");
+
+            // A sequence that grows across the boundary keeps its keys as they were rotated, so that a full pass is another one.
+            if (prompts[p].Length <= 64 && prompts[p].Length + 12 > 64) continue;
+            double[][] logits = reference.Logits([.. prompts[p], .. together[p]]);
+            for (int i = 0; i < together[p].Length; i++)
+            {
+                double[] row = logits[prompts[p].Length - 1 + i];
+                Assert.That(row[together[p][i]], Is.EqualTo(row.Max()).Within(1e-4), $"prompt of {prompts[p].Length}, new token {i}");
+            }
+        }
     }
 
     [TestCaseSource(nameof(Models))]

@@ -49,6 +49,23 @@ public sealed class ArchitectureTests
         Assert.That(worst, Is.LessThan(Tolerance));
     }
 
+    [Test]
+    public void Long_rotation_has_other_frequencies_beyond_the_original_context()
+    {
+        const string Name = "phi3, longrope";
+        using var model = Create(Name);
+        Assert.That(model.Config.LengthBoundaries, Is.EqualTo([64]));
+        var samples = Samples(12, longest: 90, shortest: 50);
+        samples.AddRange([.. Samples(1, longest: 64, shortest: 64), .. Samples(1, longest: 65, shortest: 65)]);
+        var reference = ArchitectureModels.Reference(Name, model);
+        float[][] losses = Losses(model, samples);
+        for (int s = 0; s < samples.Count; s++)
+        {
+            double[] expected = reference.Losses(samples[s].InputIds);
+            for (int i = 1; i < expected.Length; i++) Assert.That(losses[s][i], Is.EqualTo(expected[i]).Within(Tolerance), $"sample of {samples[s].Length}, token {i}");
+        }
+    }
+
     /// <summary>Two values of every tensor against central differences of the second implementation.</summary>
     [TestCaseSource(nameof(Models))]
     public void The_gradient_is_that_of_the_second_implementation(string name)
