@@ -1,7 +1,9 @@
 using System.Runtime.InteropServices;
+using Shad.Cli;
 using Shad.Cli.Commands;
 using Shad.Cli.Terminal;
 
+NativeHeap.KeepSmall();
 using var interrupted = new CancellationTokenSource();
 
 void Interrupt(PosixSignalContext signal)
