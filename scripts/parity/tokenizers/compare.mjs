@@ -110,4 +110,7 @@ Mismatches are strings whose ids are not identical.
 ${rows.map(row => `| ${row.name} | ${cell(row, "js")} | ${row.counts.js ? row.jsAlone : ""} | ${cell(row, "rust")} | ${cell(row, "js-tiktoken", "sentencepiece")} | ${row.speed?.first_mb_s ?? ""} | ${row.speed?.again_mb_s ?? ""} | ${row.speed?.text_mb_s ?? ""} |`).join("\n")}
 
 Where JS alone or js-tiktoken differs, over all tokenizers: ${Object.entries(kinds).map(([kind, count]) => `${count} strings with ${kind}`).join("; ") || "nowhere"}.
+
+The two strings where claude differs from Rust hold U+1079B and U+107AF, letters of Unicode 14 that NFKC replaces: the crate's tables are older;
+JavaScript and ours replace them.
 `);
