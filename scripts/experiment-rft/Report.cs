@@ -91,8 +91,10 @@ internal sealed class Report(Settings settings, ResultFile results)
         const int row = 22, top = 56, left = 150, width = 190, gap = 24, perLine = 4;
         int height = top + row * arms.Length + 44;
         var differences = panels.Select(panel => arms.Select(arm => Paired(panel.Lines, arm, static line => line.Call)).ToArray()).ToList();
-        double furthest = differences.SelectMany(static of => of).Where(static difference => difference.Count > 0)
-            .Select(static difference => Math.Abs(difference.Mean) + (difference.Count > 1 ? difference.HalfWidth95 : 0)).DefaultIfEmpty().Max();
+
+        // Two seeds make an interval that leaves no room for the others: it is cut at the edge, and so is what lies beyond.
+        double furthest = differences.SelectMany(static of => of).Where(static difference => difference.Count > 2)
+            .Select(static difference => Math.Abs(difference.Mean) + difference.HalfWidth95).DefaultIfEmpty().Max();
         double reach = Math.Clamp(Math.Ceiling(20 * furthest) / 20, 0.05, 1);
         var svg = new StringBuilder();
         int lines = (panels.Count + perLine - 1) / perLine;
