@@ -18,8 +18,9 @@ internal sealed class ScoringSessionTests
     // The same products summed in another order: a few roundings of 6e-8 of logits of magnitude 30.
     private const float Invariance = 1e-5f;
 
-    // A prefix is a range of keys of its own, so the sums over keys are cut elsewhere in every layer: as many roundings again.
-    private const float SharedInvariance = 2e-5f;
+    // A prefix is a range of keys of its own, so the sums over keys are cut elsewhere in every layer: nothing but the exact loss is left in
+    // common, from which each is off by 2e-5 at worst (ScoringExactnessTests).
+    private const float SharedInvariance = 4e-5f;
 
     private TemporaryFolder _folder = null!;
     private ModelFolder _model = null!;
