@@ -123,6 +123,11 @@ public sealed record DecoderConfig
     public IReadOnlyList<int> LengthBoundaries =>
         [.. new[] { Rotary.Boundary, WindowRotary?.Boundary }.OfType<int>().Where(boundary => boundary < ContextLength).Distinct().Order()];
 
+    /// <summary>How many of <see cref="LengthBoundaries"/> a sequence is beyond.</summary>
+    /// <param name="boundaries">The boundaries.</param>
+    /// <param name="length">Tokens of the sequence.</param>
+    public static int SideOf(IReadOnlyList<int> boundaries, int length) => boundaries.Count(boundary => length > boundary);
+
     /// <summary>Names of the tensors.</summary>
     public TensorNaming Naming
     {

@@ -108,12 +108,8 @@ public sealed unsafe class SafetensorsFile : IDisposable
         if (entry.ElementCount > Array.MaxLength) throw ModelErrors.TensorTooLongForSpan(Path, name, entry.ByteLength);
         float[] values = GC.AllocateUninitializedArray<float>((int)entry.ElementCount);
         const int Step = 1 << 24;
-        int size = entry.Dtype.ByteSize();
         for (int start = 0; start < values.Length; start += Step)
-        {
-            int count = Math.Min(Step, values.Length - start);
-            Float32Conversion.ToFloat32(Slice(entry, (long)start * size, count * size), entry.Dtype, values.AsSpan(start, count));
-        }
+            CopyFloat32(name, start, values.AsSpan(start, Math.Min(Step, values.Length - start)));
 
         return values;
     }

@@ -20,7 +20,7 @@ internal sealed class LengthBoundaries
     public static LengthBoundaries Of(IEnumerable<DecoderConfig> configs) => new(configs.SelectMany(static config => config.LengthBoundaries));
 
     /// <summary>How many boundaries a sample is beyond.</summary>
-    public int SideOf(TokenizedSample sample) => _boundaries.Count(boundary => sample.Length > boundary);
+    public int SideOf(TokenizedSample sample) => DecoderConfig.SideOf(_boundaries, sample.Length);
 
     /// <summary>Tokens of a sample that go through the model: those before its last target, and where the whole sample is beyond a boundary
     /// and these are not, as many as are.</summary>

@@ -39,14 +39,10 @@ internal static class DecoderSession
             foreach (var (name, values) in int8.Values) options.AddInitializer(name, values);
             return new Int8Session(graph.ToByteArray(), options, int8);
         }
-        catch (OnnxRuntimeException error)
+        catch (Exception error)
         {
             int8?.Dispose();
-            throw OnnxErrors.NotLoaded(string.Join(", ", trunk.Models.Select(static model => model.Path)), error);
-        }
-        catch
-        {
-            int8?.Dispose();
+            if (error is OnnxRuntimeException) throw OnnxErrors.NotLoaded(string.Join(", ", trunk.Models.Select(static model => model.Path)), error);
             throw;
         }
     }

@@ -1,4 +1,5 @@
 using Shad.Core.Samples;
+using Shad.Models.Configuration;
 
 namespace Shad.Sidecar.Tuning;
 
@@ -16,7 +17,7 @@ public static class MicroBatches
     /// <param name="samples">Longest first.</param>
     /// <param name="tokens">Most padded tokens.</param>
     /// <param name="boundaries">Lengths that no range has samples on both sides of
-    /// (<see cref="Shad.Models.Configuration.DecoderConfig.LengthBoundaries"/>).</param>
+    /// (<see cref="DecoderConfig.LengthBoundaries"/>).</param>
     public static IReadOnlyList<Range> Cut(IReadOnlyList<TokenizedSample> samples, int tokens, IReadOnlyList<int> boundaries)
     {
         ArgumentNullException.ThrowIfNull(samples);
@@ -33,6 +34,6 @@ public static class MicroBatches
 
         return ranges;
 
-        int Side(TokenizedSample sample) => boundaries.Count(boundary => sample.Length > boundary);
+        int Side(TokenizedSample sample) => DecoderConfig.SideOf(boundaries, sample.Length);
     }
 }

@@ -108,7 +108,7 @@ public sealed class FamilyTests
     }
 
     [Test]
-    public void Long_rotation_is_computed_within_the_original_context_only()
+    public void Long_rotation_has_other_frequencies_beyond_the_original_context()
     {
         DecoderConfig config = Read("phi3, longrope");
         Assert.That(config.ContextLength, Is.EqualTo(512));
