@@ -59,6 +59,24 @@ internal sealed class Corpora
         return of;
     }
 
+    /// <summary>A sample whose prompt goes on to the first token of its response.</summary>
+    public static EncodedSample WithFirstTokenGiven(EncodedSample sample)
+    {
+        int[] labels = [.. sample.Tokens.Labels];
+        labels[FirstTarget(sample)] = TokenizedSample.IgnoredLabel;
+        return sample with { Tokens = new TokenizedSample(sample.Tokens.Id, sample.Tokens.InputIds, labels) };
+    }
+
+    /// <summary>The text of the first token of the response.</summary>
+    public static string FirstTokenOf(EncodedSample sample)
+    {
+        int first = FirstTarget(sample);
+        return sample.Text![sample.OffsetStart![first]..sample.OffsetEnd![first]];
+    }
+
+    /// <summary>Index of the first token of the response.</summary>
+    public static int FirstTarget(EncodedSample sample) => Array.FindIndex(sample.Tokens.Labels, static label => label != TokenizedSample.IgnoredLabel);
+
     private static IEnumerable<DemoSample> TestSamples(Split split, ulong seed, int count) =>
         DemoCorpus.Generate(new DemoOptions { Samples = count, First = FirstTestSample, Seed = seed, Formats = split.Test });
 

@@ -9,6 +9,7 @@ using Shad.Core.Samples;
 using Shad.Core.Shuffling;
 using Shad.Core.Tuning;
 using Shad.Data.Corpora;
+using Shad.Data.ToolCalls;
 using Shad.Models;
 using Shad.Onnx.Scoring;
 
@@ -148,11 +149,12 @@ internal sealed class Experiment(Settings settings, string work, ResultFile resu
         {
             var answers = Answer(model, training.Test, cancellationToken);
             var reworded = Answer(model, training.Reworded, cancellationToken);
+            double inFormat = CallsInFormat(model, training.Test, cancellationToken);
             var (reasoning, boilerplate, certain) = await LossesAsync(model, training.Test).ConfigureAwait(false);
             results.Add(new ResultLine(
                 run.Key, Share(answers, "call"), Share(answers, "name"), Share(answers, "argument_names"), Share(answers, "values"),
                 Share(answers, "response"), Share(reworded, "call"), reasoning, boilerplate, certain, tuneSeconds,
-                Stopwatch.GetElapsedTime(started).TotalSeconds, Share(answers, "readable")));
+                Stopwatch.GetElapsedTime(started).TotalSeconds, Share(answers, "readable"), inFormat));
             File.WriteAllLines(folder + ".answers.jsonl", answers.Responses.Select(static answer => JsonSerializer.Serialize(answer, ResultFile.Json)));
         }
 
@@ -162,6 +164,18 @@ internal sealed class Experiment(Settings settings, string work, ResultFile resu
 
     private GeneratedResponses Answer(ModelFolder model, List<EncodedSample> test, CancellationToken cancellationToken) => ResponseGenerator.Generate(
         "tuned", model, [.. test.Select(static sample => sample.Tokens)], settings.MaxNewTokens, settings.Threads, null, cancellationToken);
+
+    /// <summary>Share of the whole calls that are right where each answer begins with the first token of the corpus's response, which decides its
+    /// format: nothing in a prompt of the demo corpus says which of the formats is wanted.</summary>
+    private double CallsInFormat(ModelFolder model, List<EncodedSample> test, CancellationToken cancellationToken)
+    {
+        var answers = Answer(model, [.. test.Select(Corpora.WithFirstTokenGiven)], cancellationToken).Responses;
+        return test.Zip(answers).Average(static pair =>
+        {
+            string opening = Corpora.FirstTokenOf(pair.First);
+            return ResponseMatch.Of(opening + pair.Second.Reference, opening + pair.Second.Generated).Call == true ? 1.0 : 0;
+        });
+    }
 
     private static double Share(GeneratedResponses answers, string measure) =>
         answers.Measures().First(candidate => candidate.Name == measure).Mean;

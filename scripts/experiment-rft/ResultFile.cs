@@ -23,9 +23,12 @@ internal sealed record RunKey(string Split, int Size, ulong Seed, string Arm, in
 /// <param name="TuneSeconds">Time of the tune.</param>
 /// <param name="Seconds">Time of the whole run.</param>
 /// <param name="Readable">Responses that a call can be read from; null in records of before it was noted.</param>
+/// <param name="CallInFormat">Whole calls that are right where the first token of the response, and with it its format, is given; null in
+/// records of before it was noted.</param>
 internal sealed record ResultLine(
     RunKey Key, double Call, double Name, double ArgumentNames, double Values, double Response, double RewordedCall, double ReasoningLoss,
-    double BoilerplateLoss, double CertainCall, double TuneSeconds, double Seconds, double? Readable = null);
+    double BoilerplateLoss, double CertainCall, double TuneSeconds, double Seconds, double? Readable = null,
+    double? CallInFormat = null);
 
 /// <summary>How well the roles of an arm agree with the known ones.</summary>
 internal sealed record RolesLine(string Split, int Size, ulong Seed, string Arm, double Precision, double Recall, double Share);

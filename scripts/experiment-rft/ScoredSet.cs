@@ -135,7 +135,7 @@ internal sealed class ScoredSet
     /// <summary>True for tokens of the response that are markup of a format from their first character to their last.</summary>
     private static bool[] MarkupOf(EncodedSample sample)
     {
-        int first = Array.FindIndex(sample.Tokens.Labels, static label => label != TokenizedSample.IgnoredLabel);
+        int first = Corpora.FirstTarget(sample);
         int start = sample.OffsetStart![first];
         var isMarkup = new bool[sample.Text!.Length + 1];
         foreach (Match match in Markup.Matches(sample.Text, start)) isMarkup.AsSpan(match.Index, match.Length).Fill(true);
