@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.RegularExpressions;
 using Shad.Core.Classification;
 using Shad.Core.Samples;
@@ -14,6 +15,7 @@ namespace ExperimentRft;
 internal sealed class ScoredSet
 {
     private readonly List<Scored> _samples = [];
+    private readonly ConcurrentDictionary<double, double> _margins = new();
     private static readonly Regex Markup = new(
         string.Join('|', DemoFormats.Markers.OrderByDescending(static marker => marker.Length).Select(Regex.Escape))
         + """|" = "|"; "|", "|": "|": (?=\d)|(?<=\d), "|"\}, "|\}, "|"\}|">|</slot>|</use>|</why>|</decision>|</after>|"?\nGiven|" set to "|, which""");
@@ -74,7 +76,7 @@ internal sealed class ScoredSet
         return (both / Math.Max(1, found), both / known, found / all);
     }
 
-    private static TokenRole?[] Roles(Scored scored, RoleSource source, Arm arm)
+    private TokenRole?[] Roles(Scored scored, RoleSource source, Arm arm)
     {
         switch (source)
         {
@@ -83,7 +85,7 @@ internal sealed class ScoredSet
             case RoleSource.Paper:
                 return RoleClassifier.Classify(Evidence(scored, new PaperRule()), new PaperRule());
             case RoleSource.Control:
-                var rule = new AlignedControlRule(arm.Margin);
+                var rule = new AlignedControlRule(MarginOf(arm));
                 return RoleClassifier.Classify(Evidence(scored, rule), rule);
             case RoleSource.Recall:
                 float[] evidence = Evidence(scored, new AlignedControlRule(arm.Margin));
@@ -92,6 +94,17 @@ internal sealed class ScoredSet
                 bool[] markup = MarkupOf(scored.Sample);
                 return Where(scored, i => !markup[i]);
         }
+    }
+
+    /// <summary>The margin of an arm: its own, or what the noise of the set makes it.</summary>
+    private double MarginOf(Arm arm)
+    {
+        if (arm.FalseShare is not { } share) return arm.Margin;
+        if (_margins.TryGetValue(share, out double known)) return known;
+        var rule = new AlignedControlRule();
+        var estimate = new MarginEstimate();
+        foreach (var scored in _samples) estimate.Add(RoleClassifier.LossDifference(scored.Probe, scored.Control), scored.Words, rule);
+        return _margins[share] = estimate.Margin(share) ?? MarginEstimate.Largest;
     }
 
     private static TokenRole?[] Where(Scored scored, Func<int, bool> isReasoning) =>
@@ -106,7 +119,7 @@ internal sealed class ScoredSet
         return RoleClassifier.Evidence(RoleClassifier.LossDifference(scored.Probe, reference), scored.Words, rule);
     }
 
-    private static float[] Weights(Scored scored, Arm arm, double threshold)
+    private float[] Weights(Scored scored, Arm arm, double threshold)
     {
         var weights = new float[scored.Base.Length];
         TokenRole?[]? roles = arm.Roles is { } source ? Roles(scored, source, arm) : null;

@@ -103,6 +103,7 @@ internal sealed record Arm
     public bool WeightBySize { get; init; }
     public double BoilerplateFloor { get; init; }
     public double Margin { get; init; } = 0.1;
+    public double? FalseShare { get; init; }
     public double ProbeLoss { get; init; } = 0.5;
     public double Factor { get; init; } = 2;
     public double Scale { get; init; } = 0.2;

@@ -11,7 +11,8 @@ using Shad.Data.Tokenization;
 
 namespace Shad.Cli.Annotation;
 
-/// <summary>From scored samples to roles and weights, in two passes over the file and constant memory for each.</summary>
+/// <summary>From scored samples to roles and weights, in two passes over the file, or three where the margin is found from it, and constant
+/// memory for each.</summary>
 /// <remarks>
 /// The column <c>weight</c> is for trainers without the RFT loss: weights fixed for the whole corpus, from the base model's mean losses of the
 /// two role groups, so that <c>Σ wᵢ·lossᵢ / Σ wᵢ = ω_b · L_b + ω_r · L_r</c>. The <c>rft</c> objective weighs each optimizer step anew and does
@@ -22,43 +23,47 @@ namespace Shad.Cli.Annotation;
 /// <param name="source">Where the scored samples come from, for messages.</param>
 internal sealed class CorpusAnnotator(RuleRecipe recipe, double temperature, string source)
 {
-    private readonly ClassificationRule _inUse = RuleOf(recipe);
-    private readonly ClassificationRule _other = RuleOf(
-        recipe with { Kind = recipe.Kind == RuleKind.Control ? RuleKind.Paper : RuleKind.Control });
-
-    /// <summary>The rule of a recipe; the paper's takes neither margin nor unit.</summary>
+    /// <summary>The rule of a recipe, with the recipe's margin; the paper's takes neither margin nor unit.</summary>
     public static ClassificationRule RuleOf(RuleRecipe recipe) =>
         recipe.Kind == RuleKind.Control ? new AlignedControlRule(recipe.Margin) { Unit = recipe.Unit } : new PaperRule();
 
     /// <summary>What a rule decides the tokens of a row by: their loss differences, or the largest of each word. Tokens of rows
     /// without text are decided on one by one.</summary>
     public static float[] EvidenceOf(AnnotationRow row, ReadOnlySpan<float> lossDifference, ClassificationRule rule) =>
-        RoleClassifier.Evidence(
-            lossDifference,
-            rule.Unit == EvidenceUnit.Word && row is { Text: { } text, OffsetStart: { } starts, OffsetEnd: { } ends } ? WordNumbers.Of(text, starts, ends) : [],
-            rule);
+        RoleClassifier.Evidence(lossDifference, WordsOf(row, rule), rule);
 
     /// <summary>Classifies every response token.</summary>
     /// <param name="read">Starts a pass over the scored samples.</param>
     /// <param name="write">Receives each sample with <c>loss_difference</c>, <c>role</c> and <c>weight</c>.</param>
-    /// <param name="progress">Told the samples done, both passes counted as one.</param>
+    /// <param name="progress">Told the samples done, all passes counted as one.</param>
     /// <param name="cancellationToken">Ends the work.</param>
-    /// <exception cref="ShadException">A loss that the rule needs is missing, or there is no sample.</exception>
+    /// <exception cref="ShadException">A loss that the rule needs is missing, there is no sample, or no margin keeps the share of boilerplate
+    /// that the recipe allows.</exception>
     public async Task<AnnotationSummary> AnnotateAsync(
         Func<IAsyncEnumerable<AnnotationRow>> read, Action<AnnotationRow> write, Action<double>? progress,
         CancellationToken cancellationToken)
     {
+        double margin = recipe.Margin;
+        double passes = 2, done = 0;
+        if (recipe is { Kind: RuleKind.Control, FalseShare: { } falseShare })
+        {
+            passes = 3;
+            margin = await MarginAsync(read, falseShare, () => progress?.Invoke(done += 1 / passes), cancellationToken).ConfigureAwait(false);
+        }
+
+        ClassificationRule inUse = RuleOf(recipe with { Margin = margin });
+        ClassificationRule other = RuleOf(recipe with { Kind = recipe.Kind == RuleKind.Control ? RuleKind.Paper : RuleKind.Control });
         var losses = new LossByRole();
         long samples = 0, tokens = 0;
         bool hasOther = true;
         await foreach (AnnotationRow row in read().WithCancellation(cancellationToken).ConfigureAwait(false))
         {
             float[] baseLoss = Require(row, row.BaseLoss, "base_loss", "Score the corpus with 'shad score'");
-            losses.Add(baseLoss, RoleClassifier.Classify(EvidenceOf(row, Difference(row, _inUse), _inUse), _inUse));
-            hasOther &= ReferenceLoss(row, _other) is not null;
+            losses.Add(baseLoss, RoleClassifier.Classify(EvidenceOf(row, Difference(row, inUse), inUse), inUse));
+            hasOther &= ReferenceLoss(row, other) is not null;
             samples++;
             tokens += row.InputIds.Length;
-            progress?.Invoke(samples / 2.0);
+            progress?.Invoke(done += 1 / passes);
         }
 
         if (samples == 0) throw ScoringErrors.Empty(source);
@@ -66,16 +71,15 @@ internal sealed class CorpusAnnotator(RuleRecipe recipe, double temperature, str
             RftWeights.Compute(losses.BoilerplateLoss, losses.ReasoningLoss, temperature)
                 .PerToken(losses.BoilerplateTokens, losses.ReasoningTokens);
 
-        var inUse = new RuleTally(_inUse);
-        RuleTally? other = hasOther ? new RuleTally(_other) : null;
-        double done = samples / 2.0;
+        var tally = new RuleTally(inUse);
+        RuleTally? otherTally = hasOther ? new RuleTally(other) : null;
         await foreach (AnnotationRow row in read().WithCancellation(cancellationToken).ConfigureAwait(false))
         {
             TokenRole?[]? structural = StructuralRoles.Of(
                 new EncodedSample(new TokenizedSample(row.Id, row.InputIds, row.Labels), row.Text, row.OffsetStart, row.OffsetEnd));
-            float[] difference = Difference(row, _inUse);
-            TokenRole?[] roles = inUse.Add(EvidenceOf(row, difference, _inUse), row.KnownRoles, structural);
-            other?.Add(EvidenceOf(row, Difference(row, _other), _other), row.KnownRoles, structural);
+            float[] difference = Difference(row, inUse);
+            TokenRole?[] roles = tally.Add(EvidenceOf(row, difference, inUse), row.KnownRoles, structural);
+            otherTally?.Add(EvidenceOf(row, Difference(row, other), other), row.KnownRoles, structural);
             write(row with
             {
                 LossDifference = difference,
@@ -87,12 +91,12 @@ internal sealed class CorpusAnnotator(RuleRecipe recipe, double temperature, str
                     _ => float.NaN,
                 }),
             });
-            progress?.Invoke(done += 0.5);
+            progress?.Invoke(done += 1 / passes);
         }
 
         return new AnnotationSummary
         {
-            Rule = _inUse.Name,
+            Rule = inUse.Name,
             Samples = samples,
             Tokens = tokens,
             ResponseTokens = losses.Tokens,
@@ -100,9 +104,30 @@ internal sealed class CorpusAnnotator(RuleRecipe recipe, double temperature, str
             ReasoningLoss = losses.ReasoningLoss,
             BoilerplateWeight = boilerplateWeight,
             ReasoningWeight = reasoningWeight,
-            Rules = other is null ? [inUse.ToSummary()] : [inUse.ToSummary(), other.ToSummary()],
+            Rules = otherTally is null ? [tally.ToSummary()] : [tally.ToSummary(), otherTally.ToSummary()],
         };
     }
+
+    /// <summary>The margin with at most the given estimated share of boilerplate among the reasoning tokens.</summary>
+    private async Task<double> MarginAsync(
+        Func<IAsyncEnumerable<AnnotationRow>> read, double falseShare, Action progress, CancellationToken cancellationToken)
+    {
+        var estimate = new MarginEstimate();
+        ClassificationRule rule = RuleOf(recipe);
+        bool any = false;
+        await foreach (AnnotationRow row in read().WithCancellation(cancellationToken).ConfigureAwait(false))
+        {
+            estimate.Add(Difference(row, rule), WordsOf(row, rule), rule);
+            any = true;
+            progress();
+        }
+
+        if (!any) throw ScoringErrors.Empty(source);
+        return estimate.Margin(falseShare) ?? throw ScoringErrors.OnlyNoise(source, falseShare);
+    }
+
+    private static int[] WordsOf(AnnotationRow row, ClassificationRule rule) =>
+        rule.Unit == EvidenceUnit.Word && row is { Text: { } text, OffsetStart: { } starts, OffsetEnd: { } ends } ? WordNumbers.Of(text, starts, ends) : [];
 
     private float[] Difference(AnnotationRow row, ClassificationRule rule)
     {

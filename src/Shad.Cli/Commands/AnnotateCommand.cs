@@ -29,6 +29,10 @@ internal static class AnnotateCommand
         rule.AcceptOnlyFromAmong("control", "paper");
         Option<double?> margin = BoundedOption.Of(
             "--margin", $"Loss difference in nats up to which the control rule says boilerplate. Default: {defaults.Margin}.", 0.0, 100);
+        Option<double?> falseShare = BoundedOption.Of(
+            "--false-share",
+            "Find the least margin for which at most this share of the reasoning tokens is boilerplate, as estimated from loss differences below zero: 0.05.",
+            MarginEstimate.LeastFalseShare, MarginEstimate.MostFalseShare);
         var unit = new Option<string>("--unit")
         {
             Description = "What the control rule decides on: a word by the largest loss difference among its tokens, or each token by its own.",
@@ -47,8 +51,14 @@ internal static class AnnotateCommand
             compared with them.
             """)
         {
-            scored, output, rule, margin, unit, temperature,
+            scored, output, rule, margin, falseShare, unit, temperature,
         };
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(falseShare) is not { Implicit: false }) return;
+            if (result.GetResult(margin) is { Implicit: false }) result.AddError("--false-share finds the margin. Leave out --margin or --false-share.");
+            if (result.GetValue(rule) == "paper") result.AddError("--false-share is of the control rule. Leave it out, or --rule paper.");
+        });
         command.SetWork(terminal, async (parse, cancellationToken) =>
         {
             string input = Path.GetFullPath(parse.GetRequiredValue(scored));
@@ -59,6 +69,7 @@ internal static class AnnotateCommand
             {
                 Kind = parse.GetRequiredValue(rule) == "paper" ? RuleKind.Paper : RuleKind.Control,
                 Margin = parse.GetValue(margin) ?? defaults.Margin,
+                FalseShare = parse.GetValue(falseShare),
                 Unit = parse.GetRequiredValue(unit) == "token" ? EvidenceUnit.Token : EvidenceUnit.Word,
             };
             AnnotationReader reader = AnnotationReader.Open(input);

@@ -64,7 +64,8 @@ internal static class RunResult
         foreach (RuleSummary rule in annotation.Rules)
         {
             RoleAgreement? agreement = rule.Agreement;
-            string name = rule.Rule == "control" ? "probe − aligned control" : "probe − base (paper)";
+            string name = rule.Rule == "control"
+                ? string.Create(CultureInfo.InvariantCulture, $"probe − aligned control > {rule.Margin:0.##}") : "probe − base > 0 (paper)";
             table.AddRow(
                 rule.Rule == annotation.Rule ? $"[bold]{name}[/] (in use)" : name,
                 Percent(rule.BoilerplateShare), Number(agreement?.Auc), Number(agreement?.Precision), Number(agreement?.Recall),

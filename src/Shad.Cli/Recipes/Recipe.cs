@@ -184,6 +184,10 @@ public sealed record RuleRecipe
     /// <summary>Dead zone of the control rule, in nats: boilerplate where the difference is at most this.</summary>
     public double Margin { get; init; } = AlignedControlRule.DefaultMargin;
 
+    /// <summary>Takes the least margin for which an estimated share of at most this among the reasoning tokens is boilerplate
+    /// (<see cref="MarginEstimate"/>), above 0 and below 1; null takes <see cref="Margin"/>.</summary>
+    public double? FalseShare { get; init; }
+
     /// <summary>Whether the control rule decides on words or on single tokens. The paper's rule decides on tokens.</summary>
     public EvidenceUnit Unit { get; init; } = EvidenceUnit.Word;
 }

@@ -225,6 +225,7 @@ public static class RecipeReader
         {
             Kind = section.Choice("kind", defaults.Kind, RuleKinds),
             Margin = section.Real("margin", defaults.Margin, 0, 100),
+            FalseShare = section.OptionalReal("false_share", MarginEstimate.LeastFalseShare, MarginEstimate.MostFalseShare),
             Unit = section.Choice("unit", defaults.Unit, Units),
         };
         section.End();

@@ -150,6 +150,10 @@ internal sealed class RecipeSection(RecipeMistakes mistakes, YamlMappingNode? no
         return number ?? defaultValue;
     }
 
+    /// <summary>A number within bounds; null where absent or wrong.</summary>
+    public double? OptionalReal(string key, double minimum, double maximum) =>
+        Number<double>(key, NumberStyles.Float, "a number", minimum, maximum);
+
     /// <summary>A value with a notation of its own; the default where absent or wrong.</summary>
     public T Parsed<T>(string key, T defaultValue, Func<string, T?> parse, string expected)
         where T : struct

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Shad.Core.Errors;
 
 namespace Shad.Cli.Scoring;
@@ -10,6 +11,15 @@ internal static class ScoringErrors
 
     public static ShadException LossesMissing(string path, string sample, string column, string mend) => new(
         "annotate.losses_missing", $"The sample '{sample}' has no {column}", path, $"'{column}' for every sample", mend);
+
+    public static ShadException OnlyNoise(string path, double falseShare) => new(
+        "annotate.only_noise",
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"Probe and control differ by no more than noise: above every margin more than {falseShare:P0} of the tokens would be boilerplate"),
+        path,
+        "more loss differences above a margin than below its negative",
+        "Tune probe and control longer or on more samples (--epochs, --fraction), allow a larger share, or give a margin");
 
     public static ShadException Empty(string path) => new(
         "annotate.empty", "There is no sample in it", path, "a file that 'shad score' wrote");

@@ -113,7 +113,7 @@ public sealed class ReportStage(Recipe recipe, IReadOnlyList<Stage> stages) : St
             {
                 BaseModel = Path.GetFileName(Path.TrimEndingDirectorySeparator(recipe.Model.Path)),
                 Corpus = string.Join(", ", recipe.Corpus.Files.Select(Path.GetFileName)),
-                Rule = CorpusAnnotator.RuleOf(recipe.Rule),
+                Rule = RuleOf(annotation.InUse),
                 ProbeSamples = sample.ProbeSamples,
                 ProbeSteps = probe.Result?["steps"]?.GetValue<int>(),
                 ProbeLastLayers = probe.Result?["last_layers"]?.GetValue<int>(),
@@ -134,9 +134,13 @@ public sealed class ReportStage(Recipe recipe, IReadOnlyList<Stage> stages) : St
         };
     }
 
+    /// <summary>The rule as it was used: its margin may have been found from the corpus.</summary>
+    private ClassificationRule RuleOf(RuleSummary rule) => CorpusAnnotator.RuleOf(
+        recipe.Rule with { Kind = rule.Rule == "control" ? RuleKind.Control : RuleKind.Paper, Margin = rule.Margin });
+
     private RuleEvidence? EvidenceOf(RuleSummary rule, CorpusDigest digest)
     {
-        ClassificationRule known = CorpusAnnotator.RuleOf(recipe.Rule with { Kind = rule.Rule == "control" ? RuleKind.Control : RuleKind.Paper });
+        ClassificationRule known = RuleOf(rule);
         LossDifferenceHistogram? histogram = known.Reference == ReferenceModel.Base ? digest.PaperHistogram : digest.ControlHistogram;
         return histogram is null ? null : new RuleEvidence(known, histogram, rule.Agreement);
     }

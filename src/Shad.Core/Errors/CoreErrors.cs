@@ -42,6 +42,12 @@ internal static class CoreErrors
         expected: "a finite number of nats, 0 or more",
         mend: "Correct the margin; 0.1 is the default");
 
+    public static ShadException BadFalseShare(double share) => new(
+        "classification.bad_false_share",
+        $"The share of boilerplate allowed among reasoning tokens is {Text(share)}",
+        expected: "a number from 0.0001 to 0.5 (0.05 is 5 %)",
+        mend: "Correct the share");
+
     public static ShadException LossMissing(int index, float probeLoss, float referenceLoss) => new(
         "classification.loss_missing",
         $"Token {index} has the loss {Text(probeLoss)} from the probe and {Text(referenceLoss)} from the model it is compared with",

@@ -113,6 +113,44 @@ public sealed class CorpusAnnotatorTests
     }
 
     [Test]
+    public async Task The_margin_can_be_found_from_the_differences_below_zero()
+    {
+        // Probe − control of each of 30 rows: 2 nats once, and ±0.5 by turns. Beyond 0.5 there is nothing below: 1 of 30; from 0 on 16 of 45.
+        AnnotationRow[] rows = [.. Enumerable.Range(0, 30).Select(i => Row([None, 1, 1], [None, 3, i % 2 == 0 ? 1.5f : 0.5f], [None, 1, 1]))];
+        AnnotationSummary found = await AnnotateAsync(new RuleRecipe { FalseShare = 0.05 }, rows);
+        Assert.That((found.InUse.Margin, found.InUse.ReasoningTokens), Is.EqualTo((0.5, 30)));
+        Assert.That(_written, Has.Count.EqualTo(30));
+
+        AnnotationSummary loose = await AnnotateAsync(new RuleRecipe { FalseShare = 0.4, Margin = 1 }, rows);
+        Assert.That((loose.InUse.Margin, loose.InUse.ReasoningTokens), Is.EqualTo((0.0, 45)));
+        Assert.That(loose.Rules[1].Margin, Is.Zero, "the paper's rule has none");
+    }
+
+    [Test]
+    public async Task Progress_reaches_the_number_of_samples_in_two_passes_and_in_three()
+    {
+        AnnotationRow[] rows = [.. Enumerable.Range(0, 40).Select(_ => Row([None, 1], [None, 3], [None, 1]))];
+        foreach (RuleRecipe rule in (RuleRecipe[])[new(), new() { FalseShare = 0.05 }])
+        {
+            List<double> told = [];
+            await new CorpusAnnotator(rule, 1, "scored.parquet").AnnotateAsync(rows.ToAsyncEnumerable, _ => { }, told.Add, CancellationToken.None);
+            Assert.That(told, Is.Ordered);
+            Assert.That(told[^1], Is.EqualTo(40).Within(1e-9));
+        }
+    }
+
+    [Test]
+    public async Task Where_probe_and_control_differ_by_noise_only_no_margin_is_found()
+    {
+        AnnotationRow[] rows = [.. Enumerable.Range(0, 30).Select(i => Row([None, 1], [None, i % 2 == 0 ? 1.5f : 0.5f], [None, 1]))];
+        ShadException error = (await Assert.ThrowsAsync<ShadException>(() => AnnotateAsync(new RuleRecipe { FalseShare = 0.05 }, rows)))!;
+        Assert.That(error.Code, Is.EqualTo("annotate.only_noise"));
+        Assert.That(error.Message, Does.Contain("more than 5 %").And.Contain("--epochs"));
+        Assert.That(
+            (await Assert.ThrowsAsync<ShadException>(() => AnnotateAsync(new RuleRecipe { FalseShare = 0.05 })))!.Code, Is.EqualTo("annotate.empty"));
+    }
+
+    [Test]
     public async Task Without_a_control_the_paper_rule_stands_alone()
     {
         AnnotationSummary summary = await AnnotateAsync(

@@ -68,6 +68,18 @@ public sealed class CommandLineTests
         (await ShadProgram.RunAsync("annotate", "--scored", "x", "--out", "y", "--margin", "-1")).Error,
         Does.Contain("--margin is -1; expected 0 to 100"));
 
+    [TestCase("--margin", "0.2", "Leave out --margin or --false-share")]
+    [TestCase("--rule", "paper", "--false-share is of the control rule")]
+    public async Task A_share_of_boilerplate_is_of_the_control_rule_and_instead_of_a_margin(string option, string value, string expected)
+    {
+        ShadOutput shad = await ShadProgram.RunAsync("annotate", "--scored", "x", "--out", "y", "--false-share", "0.05", option, value);
+        Assert.That(shad.ExitCode, Is.Not.Zero);
+        Assert.That(shad.Error, Does.Contain(expected));
+        Assert.That(
+            (await ShadProgram.RunAsync("annotate", "--scored", "x", "--out", "y", "--false-share", "0")).Error,
+            Does.Contain("--false-share is 0; expected 0.0001 to 0.5"));
+    }
+
     [Test]
     public async Task Version_is_printed()
     {
