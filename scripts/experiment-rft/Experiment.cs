@@ -40,7 +40,7 @@ internal sealed class Experiment(Settings settings, string work, ResultFile resu
         from seed in settings.SeedsOf(split)
         from size in split.Sizes
         from arm in settings.ArmsOf(split)
-        from steps in settings.Steps
+        from steps in settings.StepsOf(split)
         select new Run(split, size, seed, arm, steps);
 
     public async Task RunAsync(CancellationToken cancellationToken)

@@ -29,29 +29,31 @@ internal sealed class Report(Settings settings, ResultFile results)
     private string Baseline => settings.Arms[0].Name;
 
     private IEnumerable<(Split Split, int Size, int Steps)> Panels() =>
-        from split in settings.Splits from size in split.Sizes from steps in settings.Steps select (split, size, steps);
+        from split in settings.Splits from size in split.Sizes from steps in settings.StepsOf(split) select (split, size, steps);
 
     private string Tables()
     {
         var text = new StringBuilder();
         text.Append("# Results of scripts/experiment-rft\n\n");
         text.Append(CultureInfo.InvariantCulture, $"Percent, mean ± standard error over seeds; difference from {Baseline} of the same seed with its 95 % interval (Student's t), in points. ");
-        text.Append("Call: whole calls generated right. Reworded: the same with prompts in other words. Certain: test samples of whose call every specific token has p > ½, given the corpus's own response so far. ");
+        text.Append("Call: whole calls generated right. In format: the same where the first token of the response, and with it its format, is given. Reworded: the same with prompts in other words. Certain: test samples of whose call every specific token has p > ½, given the corpus's own response so far. ");
         text.Append("Losses: nats a token of the test format, by the known roles.\n");
         foreach (var (split, size, steps) in Panels())
         {
             var lines = LinesOf(split, size, steps);
             if (lines.Count == 0) continue;
-            text.Append(CultureInfo.InvariantCulture, $"\n## {split.Name}: {size} training samples, {steps} steps\n\n");
-            text.Append("| arm | seeds | call | difference | reworded | difference | certain | difference | reasoning loss | boilerplate loss |\n|---|---|---|---|---|---|---|---|---|---|\n");
-            foreach (var arm in settings.Arms)
+            text.Append(CultureInfo.InvariantCulture, $"\n## {split.Title ?? split.Name}: {size} training samples, {steps} steps\n\n");
+            bool inFormat = lines.Exists(static line => line.CallInFormat is not null);
+            text.Append("| arm | seeds | call | difference | ").Append(inFormat ? "in format | difference | " : "");
+            text.Append("reworded | difference | certain | difference | reasoning loss | boilerplate loss |\n").Append(inFormat ? "|---|---" : "").Append("|---|---|---|---|---|---|---|---|---|---|\n");
+            foreach (var arm in settings.ArmsOf(split))
             {
                 var of = lines.Where(line => line.Key.Arm == arm.Name).ToList();
                 if (of.Count == 0) continue;
-                string Both(Func<ResultLine, double> measure) =>
-                    $"{Percent(SampleMean.Of(of.Select(measure)))} | {Difference(Paired(lines, arm.Name, measure), arm.Name)}";
-                text.Append(CultureInfo.InvariantCulture, $"| {arm.Name} | {of.Count} | {Both(static line => line.Call)} | {Both(static line => line.RewordedCall)} | {Both(static line => line.CertainCall)} ");
-                text.Append(CultureInfo.InvariantCulture, $"| {of.Average(static line => line.ReasoningLoss):0.000} | {of.Average(static line => line.BoilerplateLoss):0.000} |\n");
+                string Both(Func<ResultLine, double?> measure) =>
+                    $"{Percent(SampleMean.Of(of.Select(measure).OfType<double>()))} | {Difference(Paired(lines, arm.Name, measure), arm.Name)} | ";
+                text.Append(CultureInfo.InvariantCulture, $"| {arm.Name} | {of.Count} | {Both(static line => line.Call)}{(inFormat ? Both(static line => line.CallInFormat) : "")}{Both(static line => line.RewordedCall)}{Both(static line => line.CertainCall)}");
+                text.Append(CultureInfo.InvariantCulture, $"{of.Average(static line => line.ReasoningLoss):0.000} | {of.Average(static line => line.BoilerplateLoss):0.000} |\n");
             }
         }
 
@@ -69,17 +71,17 @@ internal sealed class Report(Settings settings, ResultFile results)
         [.. results.Results.Where(line => line.Key.Split == split.Name && line.Key.Size == size && line.Key.Steps == steps && settings.SeedsOf(split).Contains(line.Key.Seed))];
 
     /// <summary>The differences of an arm from the first one, seed by seed.</summary>
-    private SampleMean Paired(List<ResultLine> lines, string arm, Func<ResultLine, double> measure) => SampleMean.Of(
+    private SampleMean Paired(List<ResultLine> lines, string arm, Func<ResultLine, double?> measure) => SampleMean.Of((
         from line in lines
         where line.Key.Arm == arm
         join other in lines.Where(line => line.Key.Arm == Baseline) on line.Key.Seed equals other.Key.Seed
-        select measure(line) - measure(other));
+        select measure(line) - measure(other)).OfType<double>());
 
     private string Difference(SampleMean difference, string arm) => arm == Baseline || difference.Count == 0 ? "–"
         : difference.Count == 1 ? string.Create(CultureInfo.InvariantCulture, $"{100 * difference.Mean:+0.0;-0.0}")
         : string.Create(CultureInfo.InvariantCulture, $"{100 * difference.Mean:+0.0;-0.0} [{100 * (difference.Mean - difference.HalfWidth95):0.0}, {100 * (difference.Mean + difference.HalfWidth95):0.0}]");
 
-    private static string Percent(SampleMean mean) => double.IsNaN(mean.StandardError)
+    private static string Percent(SampleMean mean) => mean.Count == 0 ? "–" : double.IsNaN(mean.StandardError)
         ? string.Create(CultureInfo.InvariantCulture, $"{100 * mean.Mean:0.0}")
         : string.Create(CultureInfo.InvariantCulture, $"{100 * mean.Mean:0.0} ± {100 * mean.StandardError:0.0}");
 
@@ -90,7 +92,7 @@ internal sealed class Report(Settings settings, ResultFile results)
         string[] arms = [.. settings.Arms.Skip(1).Select(static arm => arm.Name)];
         const int row = 22, top = 56, left = 150, width = 190, gap = 24, perLine = 4;
         int height = top + row * arms.Length + 44;
-        var differences = panels.Select(panel => arms.Select(arm => Paired(panel.Lines, arm, static line => line.Call)).ToArray()).ToList();
+        var differences = panels.Select(panel => arms.Select(arm => settings.ArmsOf(panel.panel.Split).Any(of => of.Name == arm) ? Paired(panel.Lines, arm, static line => line.Call) : default).ToArray()).ToList();
 
         // Two seeds make an interval that leaves no room for the others: it is cut at the edge, and so is what lies beyond.
         double furthest = differences.SelectMany(static of => of).Where(static difference => difference.Count > 2)
@@ -107,7 +109,7 @@ internal sealed class Report(Settings settings, ResultFile results)
             double x0 = left + p % perLine * (width + gap), y0 = p / perLine * height;
             double X(double difference) => x0 + width / 2.0 + Math.Clamp(difference / reach, -1, 1) * width / 2;
             double bottom = y0 + top + row * arms.Length;
-            Text(x0 + width / 2.0, y0 + 22, "middle", split.Name, bold: true);
+            Text(x0 + width / 2.0, y0 + 22, "middle", split.Title ?? split.Name, bold: true);
             Text(x0 + width / 2.0, y0 + 40, "middle", $"{size} samples, {steps} steps", bold: false);
             foreach (double tick in (double[])[-reach, -reach / 2, 0, reach / 2, reach])
             {

@@ -34,6 +34,8 @@ internal sealed record Settings
 
     public ulong[] SeedsOf(Split split) => split.Seeds ?? Seeds;
 
+    public int[] StepsOf(Split split) => split.Steps ?? Steps;
+
     public IEnumerable<Arm> ArmsOf(Split split) => split.Arms is { } names ? Arms.Where(arm => names.Contains(arm.Name)) : Arms;
 
     public static Settings Read(string path)
@@ -52,14 +54,17 @@ internal sealed record Settings
     }
 }
 
-/// <summary>Formats to train on and to test on; seeds and arms where not all of the experiment's are run.</summary>
+/// <summary>Formats to train on and to test on; seeds, steps and arms where not all of the experiment's are run. Splits of one name are one in
+/// all but what is run and shown together, which their titles tell.</summary>
 internal sealed record Split
 {
     public required string Name { get; init; }
     public required DemoFormat[] Train { get; init; }
     public required DemoFormat[] Test { get; init; }
     public required int[] Sizes { get; init; }
+    public string? Title { get; init; }
     public ulong[]? Seeds { get; init; }
+    public int[]? Steps { get; init; }
     public string[]? Arms { get; init; }
 }
 
