@@ -59,7 +59,7 @@ internal sealed class Report(Settings settings, ResultFile results)
 
         text.Append("\n## Roles\n\nOf the response tokens of the training sets, all splits, sizes and seeds: precision and recall of \"reasoning\" against the known roles, and its share.\n\n");
         text.Append("| arm | precision | recall | share |\n|---|---|---|---|\n");
-        foreach (var arm in results.Roles.GroupBy(static line => line.Arm))
+        foreach (var arm in results.Roles.Where(line => settings.Arms.Any(arm => arm.Name == line.Arm)).GroupBy(static line => line.Arm))
         {
             text.Append(CultureInfo.InvariantCulture, $"| {arm.Key} | {Percent(SampleMean.Of(arm.Select(static line => line.Precision)))} | {Percent(SampleMean.Of(arm.Select(static line => line.Recall)))} | {Percent(SampleMean.Of(arm.Select(static line => line.Share)))} |\n");
         }
