@@ -88,8 +88,10 @@ internal sealed class ScoredSet
                 var rule = new AlignedControlRule(MarginOf(arm));
                 return RoleClassifier.Classify(Evidence(scored, rule), rule);
             case RoleSource.Recall:
-                float[] evidence = Evidence(scored, new AlignedControlRule(arm.Margin));
-                return Where(scored, i => evidence[i] > arm.Margin || scored.Probe[i] > arm.ProbeLoss);
+                double margin = MarginOf(arm);
+                var control = new AlignedControlRule(margin);
+                float[] evidence = Evidence(scored, control), surprise = RoleClassifier.Evidence(scored.Probe, scored.Words, control);
+                return Where(scored, i => evidence[i] > margin || surprise[i] > arm.ProbeLoss);
             default:
                 bool[] markup = MarkupOf(scored.Sample);
                 return Where(scored, i => !markup[i]);
