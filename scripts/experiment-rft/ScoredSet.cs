@@ -83,15 +83,9 @@ internal sealed class ScoredSet
             case RoleSource.Known:
                 return scored.Sample.KnownRoles!;
             case RoleSource.Paper:
-                return RoleClassifier.Classify(Evidence(scored, new PaperRule()), new PaperRule());
+                return Classify(scored, new PaperRule());
             case RoleSource.Control:
-                var rule = new AlignedControlRule(MarginOf(arm));
-                return RoleClassifier.Classify(Evidence(scored, rule), rule);
-            case RoleSource.Recall:
-                double margin = MarginOf(arm);
-                var control = new AlignedControlRule(margin);
-                float[] evidence = Evidence(scored, control), surprise = RoleClassifier.Evidence(scored.Probe, scored.Words, control);
-                return Where(scored, i => evidence[i] > margin || surprise[i] > arm.ProbeLoss);
+                return Classify(scored, new AlignedControlRule(MarginOf(arm)) { Surprise = arm.Surprise ?? double.PositiveInfinity });
             default:
                 bool[] markup = MarkupOf(scored.Sample);
                 return Where(scored, i => !markup[i]);
@@ -114,6 +108,9 @@ internal sealed class ScoredSet
         .. Enumerable.Range(0, scored.Base.Length).Select(i =>
             !scored.Sample.Tokens.IsTarget(i) ? (TokenRole?)null : isReasoning(i) ? TokenRole.Reasoning : TokenRole.Boilerplate),
     ];
+
+    private static TokenRole?[] Classify(Scored scored, ClassificationRule rule) =>
+        RoleClassifier.Classify(Evidence(scored, rule), RoleClassifier.Evidence(scored.Probe, scored.Words, rule), rule);
 
     private static float[] Evidence(Scored scored, ClassificationRule rule)
     {

@@ -84,7 +84,6 @@ internal enum RoleSource
     [JsonStringEnumMemberName("known")] Known,
     [JsonStringEnumMemberName("paper")] Paper,
     [JsonStringEnumMemberName("control")] Control,
-    [JsonStringEnumMemberName("recall")] Recall,
     [JsonStringEnumMemberName("template")] Template,
 }
 
@@ -109,7 +108,7 @@ internal sealed record Arm
     public double BoilerplateFloor { get; init; }
     public double Margin { get; init; } = 0.1;
     public double? FalseShare { get; init; }
-    public double ProbeLoss { get; init; } = 0.5;
+    public double? Surprise { get; init; }
     public double Factor { get; init; } = 2;
     public double Scale { get; init; } = 0.2;
     public double Keep { get; init; } = 0.6;

@@ -40,6 +40,8 @@ public sealed record AnnotationSummary
 /// <summary>What one rule has found.</summary>
 /// <param name="Rule">Its name.</param>
 /// <param name="Margin">Its margin, nats.</param>
+/// <param name="Surprise">The probe's loss above which it calls a token reasoning whatever the difference says, nats; null where the difference
+/// alone decides.</param>
 /// <param name="Unit">Whether it decided on words or tokens.</param>
 /// <param name="BoilerplateTokens">Response tokens taken for boilerplate.</param>
 /// <param name="ReasoningTokens">Response tokens taken for reasoning.</param>
@@ -47,7 +49,7 @@ public sealed record AnnotationSummary
 /// <param name="Structural">Agreement with the roles that the structure of JSON responses suggests; null where no response is
 /// JSON.</param>
 public sealed record RuleSummary(
-    string Rule, double Margin, EvidenceUnit Unit, long BoilerplateTokens, long ReasoningTokens, RoleAgreement? Known, RoleAgreement? Structural)
+    string Rule, double Margin, double? Surprise, EvidenceUnit Unit, long BoilerplateTokens, long ReasoningTokens, RoleAgreement? Known, RoleAgreement? Structural)
 {
     /// <summary>Share of the response tokens that are boilerplate; null where there are none.</summary>
     public double? BoilerplateShare =>

@@ -23,9 +23,9 @@ namespace Shad.Cli.Annotation;
 /// <param name="source">Where the scored samples come from, for messages.</param>
 internal sealed class CorpusAnnotator(RuleRecipe recipe, double temperature, string source)
 {
-    /// <summary>The rule of a recipe, with the recipe's margin; the paper's takes neither margin nor unit.</summary>
+    /// <summary>The rule of a recipe, with the recipe's margin; the paper's takes nothing of it.</summary>
     public static ClassificationRule RuleOf(RuleRecipe recipe) =>
-        recipe.Kind == RuleKind.Control ? new AlignedControlRule(recipe.Margin) { Unit = recipe.Unit } : new PaperRule();
+        recipe.Kind == RuleKind.Control ? new AlignedControlRule(recipe.Margin) { Unit = recipe.Unit, Surprise = recipe.Surprise } : new PaperRule();
 
     /// <summary>What a rule decides the tokens of a row by: their loss differences, or the largest of each word. Tokens of rows
     /// without text are decided on one by one.</summary>
@@ -59,7 +59,7 @@ internal sealed class CorpusAnnotator(RuleRecipe recipe, double temperature, str
         await foreach (AnnotationRow row in read().WithCancellation(cancellationToken).ConfigureAwait(false))
         {
             float[] baseLoss = Require(row, row.BaseLoss, "base_loss", "Score the corpus with 'shad score'");
-            losses.Add(baseLoss, RoleClassifier.Classify(EvidenceOf(row, Difference(row, inUse), inUse), inUse));
+            losses.Add(baseLoss, Classify(row, Difference(row, inUse), inUse).Roles);
             hasOther &= ReferenceLoss(row, other) is not null;
             samples++;
             tokens += row.InputIds.Length;
@@ -78,8 +78,14 @@ internal sealed class CorpusAnnotator(RuleRecipe recipe, double temperature, str
             TokenRole?[]? structural = StructuralRoles.Of(
                 new EncodedSample(new TokenizedSample(row.Id, row.InputIds, row.Labels), row.Text, row.OffsetStart, row.OffsetEnd));
             float[] difference = Difference(row, inUse);
-            TokenRole?[] roles = tally.Add(EvidenceOf(row, difference, inUse), row.KnownRoles, structural);
-            otherTally?.Add(EvidenceOf(row, Difference(row, other), other), row.KnownRoles, structural);
+            (TokenRole?[] roles, float[] evidence) = Classify(row, difference, inUse);
+            tally.Add(roles, evidence, row.KnownRoles, structural);
+            if (otherTally is not null)
+            {
+                (TokenRole?[] otherRoles, float[] otherEvidence) = Classify(row, Difference(row, other), other);
+                otherTally.Add(otherRoles, otherEvidence, row.KnownRoles, structural);
+            }
+
             write(row with
             {
                 LossDifference = difference,
@@ -126,6 +132,14 @@ internal sealed class CorpusAnnotator(RuleRecipe recipe, double temperature, str
         return estimate.Margin(falseShare) ?? throw ScoringErrors.OnlyNoise(source, falseShare);
     }
 
+    /// <summary>The roles of a row by a rule, and the loss differences they were decided by.</summary>
+    private static (TokenRole?[] Roles, float[] Evidence) Classify(AnnotationRow row, float[] lossDifference, ClassificationRule rule)
+    {
+        int[] words = WordsOf(row, rule);
+        float[] evidence = RoleClassifier.Evidence(lossDifference, words, rule);
+        return (RoleClassifier.Classify(evidence, RoleClassifier.Evidence(row.ProbeLoss, words, rule), rule), evidence);
+    }
+
     private static int[] WordsOf(AnnotationRow row, ClassificationRule rule) =>
         rule.Unit == EvidenceUnit.Word && row is { Text: { } text, OffsetStart: { } starts, OffsetEnd: { } ends } ? WordNumbers.Of(text, starts, ends) : [];
 
@@ -155,10 +169,8 @@ internal sealed class CorpusAnnotator(RuleRecipe recipe, double temperature, str
         private bool _anyKnown, _anyStructural;
 
         /// <summary>Counts the tokens of a row.</summary>
-        /// <returns>Their roles by the rule.</returns>
-        public TokenRole?[] Add(float[] evidence, TokenRole?[]? known, TokenRole?[]? structural)
+        public void Add(TokenRole?[] roles, float[] evidence, TokenRole?[]? known, TokenRole?[]? structural)
         {
-            TokenRole?[] roles = RoleClassifier.Classify(evidence, rule);
             _boilerplate += roles.Count(role => role == TokenRole.Boilerplate);
             _reasoning += roles.Count(role => role == TokenRole.Reasoning);
             if (known is not null)
@@ -172,12 +184,10 @@ internal sealed class CorpusAnnotator(RuleRecipe recipe, double temperature, str
                 _structural.Add(evidence, roles, structural);
                 _anyStructural = true;
             }
-
-            return roles;
         }
 
         public RuleSummary ToSummary() => new(
-            rule.Name, rule.Margin, rule.Unit, _boilerplate, _reasoning,
+            rule.Name, rule.Margin, double.IsInfinity(rule.Surprise) ? null : rule.Surprise, rule.Unit, _boilerplate, _reasoning,
             _anyKnown ? _known.ToAgreement() : null, _anyStructural ? _structural.ToAgreement() : null);
     }
 }

@@ -33,6 +33,10 @@ internal static class AnnotateCommand
             "--false-share",
             "Find the least margin for which at most this share of the reasoning tokens is boilerplate, as estimated from loss differences below zero: 0.05.",
             MarginEstimate.LeastFalseShare, MarginEstimate.MostFalseShare);
+        Option<double?> surprise = BoundedOption.Of(
+            "--surprise",
+            $"Loss of the probe in nats above which the control rule says reasoning, whatever the difference. Default: {defaults.Surprise}; {RecipeDefaults.MostSurprise} leaves it to the difference.",
+            0.0, RecipeDefaults.MostSurprise, minimumExcluded: true);
         var unit = new Option<string>("--unit")
         {
             Description = "What the control rule decides on: a word by the largest loss difference among its tokens, or each token by its own.",
@@ -51,7 +55,7 @@ internal static class AnnotateCommand
             compared with them.
             """)
         {
-            scored, output, rule, margin, falseShare, unit, temperature,
+            scored, output, rule, margin, falseShare, surprise, unit, temperature,
         };
         command.Validators.Add(result =>
         {
@@ -70,6 +74,7 @@ internal static class AnnotateCommand
                 Kind = parse.GetRequiredValue(rule) == "paper" ? RuleKind.Paper : RuleKind.Control,
                 Margin = parse.GetValue(margin) ?? defaults.Margin,
                 FalseShare = parse.GetValue(falseShare),
+                Surprise = parse.GetValue(surprise) ?? defaults.Surprise,
                 Unit = parse.GetRequiredValue(unit) == "token" ? EvidenceUnit.Token : EvidenceUnit.Word,
             };
             AnnotationReader reader = AnnotationReader.Open(input);

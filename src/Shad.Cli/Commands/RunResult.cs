@@ -105,6 +105,7 @@ internal static class RunResult
         return KeyValuePair.Create(rule.Rule, (JsonNode?)new JsonObject
         {
             ["margin"] = rule.Margin,
+            ["surprise"] = rule.Surprise,
             ["unit"] = rule.Unit == EvidenceUnit.Word ? "word" : "token",
             ["boilerplate_share"] = rule.BoilerplateShare,
             ["against"] = rule.Known is not null ? "known" : rule.Structural is not null ? "structural" : null,

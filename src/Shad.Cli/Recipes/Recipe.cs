@@ -188,6 +188,9 @@ public sealed record RuleRecipe
     /// (<see cref="MarginEstimate"/>), above 0 and below 1; null takes <see cref="Margin"/>.</summary>
     public double? FalseShare { get; init; }
 
+    /// <summary>The probe's loss above which the control rule calls a token reasoning whatever the difference says, in nats.</summary>
+    public double Surprise { get; init; } = AlignedControlRule.DefaultSurprise;
+
     /// <summary>Whether the control rule decides on words or on single tokens. The paper's rule decides on tokens.</summary>
     public EvidenceUnit Unit { get; init; } = EvidenceUnit.Word;
 }
@@ -245,6 +248,9 @@ public static class RecipeDefaults
 
     /// <summary>Every name of a way to write conversations.</summary>
     public static readonly IReadOnlyList<string> Layouts = [Layout, TemplateLayout, .. ChatLayout.Names];
+
+    /// <summary>The largest surprise that can be asked for, nats: beyond any loss, so that the loss difference alone decides.</summary>
+    public const double MostSurprise = 1000;
 
     /// <summary>Least memory of a forward pass, in MB.</summary>
     public const int LeastMemoryMb = (int)(ScoringOptions.LeastMemory >> 20);

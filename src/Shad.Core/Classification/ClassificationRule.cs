@@ -14,8 +14,8 @@ public enum ReferenceModel
 }
 
 /// <summary>
-/// How a loss difference becomes a role: <c>LD = loss_probe − loss_reference</c>, reasoning where LD, or the largest LD of the token's
-/// word, is above the margin, boilerplate otherwise. The probe is the model tuned on shuffled samples.
+/// How losses become a role: <c>LD = loss_probe − loss_reference</c>, reasoning where LD, or the largest LD of the token's word, is above the
+/// margin, or where the probe's own loss is above <see cref="Surprise"/>; boilerplate otherwise. The probe is the model tuned on shuffled samples.
 /// </summary>
 public abstract record ClassificationRule
 {
@@ -35,13 +35,19 @@ public abstract record ClassificationRule
     /// <summary>Whether tokens are decided on one by one or by words.</summary>
     public abstract EvidenceUnit Unit { get; init; }
 
-    /// <summary>The role of a token with the given evidence.</summary>
-    /// <param name="evidence">The loss difference of the <see cref="Unit"/>, nats; NaN where the token is no target.</param>
-    /// <returns>The role; null for NaN.</returns>
-    public TokenRole? Classify(double evidence) =>
-        double.IsNaN(evidence) ? null
-        : evidence > Margin ? TokenRole.Reasoning
+    /// <summary>The probe's loss above which a token is reasoning whatever LD says, in nats; infinite where LD alone decides.</summary>
+    public abstract double Surprise { get; init; }
+
+    /// <summary>The role of a token.</summary>
+    /// <param name="lossDifference">The loss difference of the <see cref="Unit"/>, nats; NaN where the token is no target.</param>
+    /// <param name="surprise">The probe's loss on the unit, nats.</param>
+    /// <returns>The role; null where the difference is NaN.</returns>
+    public TokenRole? Classify(double lossDifference, double surprise) =>
+        double.IsNaN(lossDifference) ? null
+        : lossDifference > Margin || surprise > Surprise ? TokenRole.Reasoning
         : TokenRole.Boilerplate;
+
+    private protected static double CheckSurprise(double surprise) => surprise > 0 ? surprise : throw CoreErrors.BadSurprise(surprise);
 
     private protected static double CheckMargin(double margin) =>
         double.IsFinite(margin) && margin >= 0 ? margin : throw CoreErrors.BadMargin(margin);
@@ -53,6 +59,7 @@ public abstract record ClassificationRule
 public sealed record PaperRule : ClassificationRule
 {
     private readonly double _margin;
+    private readonly double _surprise = double.PositiveInfinity;
 
     /// <inheritdoc/>
     public override string Name => "paper";
@@ -70,19 +77,37 @@ public sealed record PaperRule : ClassificationRule
 
     /// <summary>Tokens, as in the paper, unless set.</summary>
     public override EvidenceUnit Unit { get; init; } = EvidenceUnit.Token;
+
+    /// <summary>Infinite, as in the paper, unless set.</summary>
+    /// <exception cref="ShadException">Not above 0.</exception>
+    public override double Surprise
+    {
+        get => _surprise;
+        init => _surprise = CheckSurprise(value);
+    }
 }
 
 /// <summary>
-/// The aligned-control rule: <c>LD = loss_shuffled − loss_aligned</c>, reasoning where <c>LD &gt; Margin</c>. Both probes have
-/// adapted to the domain alike, so the difference is what depends on the prompt; the margin is a dead zone for their noise. Words
-/// are decided on as wholes.
+/// The aligned-control rule: <c>LD = loss_shuffled − loss_aligned</c>, reasoning where <c>LD &gt; Margin</c> or
+/// <c>loss_shuffled &gt; Surprise</c>. Both probes have adapted to the domain alike, so the difference is what depends on the prompt; the margin is a
+/// dead zone for their noise. Words are decided on as wholes.
 /// </summary>
+/// <remarks>
+/// The difference misses the tokens that matter most: those so hard that the control, after a short tune, does not foresee them either. But what
+/// repeats, the shuffled probe has learned; what still surprises it does not repeat, and is no boilerplate. On the demo corpus 5 % of the
+/// reasoning tokens are of this kind, with 40 % of the loss of all of them.
+/// </remarks>
 public sealed record AlignedControlRule : ClassificationRule
 {
     /// <summary>The margin where none is given, in nats.</summary>
     public const double DefaultMargin = 0.1;
 
+    /// <summary>The probe's loss above which a token is reasoning where none is given, in nats: it gave the token less than 14 %, less than
+    /// each of seven equally likely turns of a phrase has.</summary>
+    public const double DefaultSurprise = 2;
+
     private readonly double _margin;
+    private readonly double _surprise = DefaultSurprise;
 
     /// <summary>Creates the rule.</summary>
     /// <param name="margin">Margin in nats, finite and not negative.</param>
@@ -105,4 +130,12 @@ public sealed record AlignedControlRule : ClassificationRule
 
     /// <summary>Words, unless set.</summary>
     public override EvidenceUnit Unit { get; init; } = EvidenceUnit.Word;
+
+    /// <summary><see cref="DefaultSurprise"/>, unless set.</summary>
+    /// <exception cref="ShadException">Not above 0.</exception>
+    public override double Surprise
+    {
+        get => _surprise;
+        init => _surprise = CheckSurprise(value);
+    }
 }

@@ -32,29 +32,29 @@ public static class RoleClassifier
         return difference;
     }
 
-    /// <summary>What the rule decides each token by: its loss difference, or the largest of its word.</summary>
-    /// <param name="lossDifference">LD, nats, <c>[S]</c>; NaN where no target.</param>
+    /// <summary>What the rule decides each token by: its own value, or the largest of its word.</summary>
+    /// <param name="values">LD, or the probe's losses, nats, <c>[S]</c>; NaN where no target.</param>
     /// <param name="words">Number of the word each token belongs to, <c>[S]</c>; equal neighbours are one word. Empty where words are
     /// not known: then every token is one.</param>
     /// <param name="rule">The rule; its <see cref="ClassificationRule.Reference"/> is the model LD was taken against.</param>
     /// <returns><c>[S]</c>, nats; NaN where no target.</returns>
     /// <exception cref="ArgumentException">The lengths differ.</exception>
-    public static float[] Evidence(ReadOnlySpan<float> lossDifference, ReadOnlySpan<int> words, ClassificationRule rule)
+    public static float[] Evidence(ReadOnlySpan<float> values, ReadOnlySpan<int> words, ClassificationRule rule)
     {
         ArgumentNullException.ThrowIfNull(rule);
-        float[] evidence = lossDifference.ToArray();
+        float[] evidence = values.ToArray();
         if (rule.Unit == EvidenceUnit.Token || words.IsEmpty) return evidence;
         if (words.Length != evidence.Length)
-            throw new ArgumentException($"There are {evidence.Length} loss differences and {words.Length} word numbers.", nameof(words));
+            throw new ArgumentException($"There are {evidence.Length} values and {words.Length} word numbers.", nameof(words));
 
         for (int start = 0; start < evidence.Length;)
         {
             int end = start + 1;
             while (end < evidence.Length && words[end] == words[start]) end++;
             float largest = float.NaN;
-            foreach (float difference in lossDifference[start..end])
+            foreach (float value in values[start..end])
             {
-                if (!(difference <= largest) && !float.IsNaN(difference)) largest = difference;
+                if (!(value <= largest) && !float.IsNaN(value)) largest = value;
             }
 
             for (int i = start; i < end; i++)
@@ -69,14 +69,18 @@ public static class RoleClassifier
     }
 
     /// <summary>The role of each token.</summary>
-    /// <param name="evidence">What <see cref="Evidence"/> returns, nats, <c>[S]</c>; NaN where no target.</param>
+    /// <param name="lossDifference">What <see cref="Evidence"/> makes of LD, nats, <c>[S]</c>; NaN where no target.</param>
+    /// <param name="surprise">What it makes of the probe's losses, nats, <c>[S]</c>.</param>
     /// <param name="rule">The rule.</param>
     /// <returns><c>[S]</c>; null where no target.</returns>
-    public static TokenRole?[] Classify(ReadOnlySpan<float> evidence, ClassificationRule rule)
+    /// <exception cref="ArgumentException">The lengths differ.</exception>
+    public static TokenRole?[] Classify(ReadOnlySpan<float> lossDifference, ReadOnlySpan<float> surprise, ClassificationRule rule)
     {
         ArgumentNullException.ThrowIfNull(rule);
-        var roles = new TokenRole?[evidence.Length];
-        for (int i = 0; i < roles.Length; i++) roles[i] = rule.Classify(evidence[i]);
+        if (lossDifference.Length != surprise.Length)
+            throw new ArgumentException($"There are {lossDifference.Length} loss differences and {surprise.Length} losses of the probe.", nameof(surprise));
+        var roles = new TokenRole?[lossDifference.Length];
+        for (int i = 0; i < roles.Length; i++) roles[i] = rule.Classify(lossDifference[i], surprise[i]);
         return roles;
     }
 }

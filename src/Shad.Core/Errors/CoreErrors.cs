@@ -42,6 +42,12 @@ internal static class CoreErrors
         expected: "a finite number of nats, 0 or more",
         mend: "Correct the margin; 0.1 is the default");
 
+    public static ShadException BadSurprise(double surprise) => new(
+        "classification.bad_surprise",
+        $"The loss above which a token is reasoning is {Text(surprise)} nats",
+        expected: "more than 0 nats; infinity where the loss difference alone decides",
+        mend: "Correct it; 2 is the default of the control rule");
+
     public static ShadException BadFalseShare(double share) => new(
         "classification.bad_false_share",
         $"The share of boilerplate allowed among reasoning tokens is {Text(share)}",

@@ -19,7 +19,7 @@ public sealed class CorpusAnnotatorTests
     public async Task The_control_rule_takes_the_control_and_the_paper_rule_the_base_as_reference()
     {
         // Probe − control: 1, 0.05, −1. Probe − base: −1, 0.5, 2.
-        AnnotationRow row = Row([None, 3, 1, 1], [None, 2, 1.5f, 3], [None, 1, 1.45f, 4]);
+        AnnotationRow row = Row([None, 3, 1, 0], [None, 2, 1.5f, 2], [None, 1, 1.45f, 3]);
 
         AnnotationSummary control = await AnnotateAsync(new RuleRecipe(), row);
         Assert.That(_written[0].Roles, Is.EqualTo(new TokenRole?[] { null, TokenRole.Reasoning, TokenRole.Boilerplate, TokenRole.Boilerplate }));
@@ -32,6 +32,21 @@ public sealed class CorpusAnnotatorTests
         Assert.That(_written[0].Roles, Is.EqualTo(new TokenRole?[] { null, TokenRole.Boilerplate, TokenRole.Reasoning, TokenRole.Reasoning }));
         Assert.That(paper.InUse.Rule, Is.EqualTo("paper"));
         Assert.That(paper.Rules.Select(rule => rule.ReasoningTokens), Is.EqualTo(new[] { 2L, 1L }));
+    }
+
+    [Test]
+    public async Task What_surprises_the_probe_is_reasoning_by_the_control_rule_only()
+    {
+        // A word of two tokens that neither model foresees, and one that both do.
+        AnnotationRow row = Row([None, 9, 9, 1], [None, 6, 1, 1], [None, 7, 1, 1]) with
+        {
+            Text = "POskar.", OffsetStart = [0, 1, 3, 6], OffsetEnd = [1, 3, 6, 7],
+        };
+        AnnotationSummary summary = await AnnotateAsync(new RuleRecipe(), row);
+        Assert.That(_written[0].Roles, Is.EqualTo(new TokenRole?[] { null, TokenRole.Reasoning, TokenRole.Reasoning, TokenRole.Boilerplate }));
+        Assert.That(summary.Rules.Select(rule => (rule.Surprise, rule.ReasoningTokens)), Is.EqualTo(new[] { ((double?)2, 2L), (null, 0L) }));
+
+        Assert.That((await AnnotateAsync(new RuleRecipe { Surprise = 6 }, row)).InUse.ReasoningTokens, Is.Zero);
     }
 
     [Test]

@@ -107,6 +107,7 @@ public sealed class ScoreAndAnnotateTests
         JsonObject rules = shad.Json()["rules"]!.AsObject();
         Assert.That(rules.Select(rule => rule.Key), Is.EqualTo(new[] { "control", "paper" }));
         Assert.That(rules["control"]!["margin"]!.GetValue<double>(), Is.EqualTo(0.25));
+        Assert.That((rules["control"]!["surprise"]!.GetValue<double>(), rules["paper"]!["surprise"]), Is.EqualTo((2.0, (JsonNode?)null)));
         Assert.That(rules["control"]!["tokens"]!.GetValue<int>(), Is.EqualTo(300));
         Assert.That(rules["control"]!["auc"]!.GetValue<double>(), Is.InRange(0, 1));
 
@@ -115,7 +116,7 @@ public sealed class ScoreAndAnnotateTests
             for (int i = 0; i < row.InputIds.Length; i++)
             {
                 float difference = row.ProbeLoss![i] - row.ControlLoss![i];
-                TokenRole? expected = float.IsNaN(difference) ? null : difference > 0.25 ? TokenRole.Reasoning : TokenRole.Boilerplate;
+                TokenRole? expected = float.IsNaN(difference) ? null : difference > 0.25 || row.ProbeLoss[i] > 2 ? TokenRole.Reasoning : TokenRole.Boilerplate;
                 Assert.That(row.Roles![i], Is.EqualTo(expected));
             }
         }

@@ -68,7 +68,7 @@ public sealed class RecipeReaderTests
               save_dtype: null
               checkpoint_every: 0
             score: {tokens_per_batch: 100, memory_mb: 64, device: 'cuda:0,2', precision: bfloat16, provider_library: lib/p.so, samples_per_shard: 10}
-            rule: {kind: paper, margin: 0.2, false_share: 0.05, unit: token}
+            rule: {kind: paper, margin: 0.2, false_share: 0.05, surprise: 3, unit: token}
             tune: {arms: [rft], temperature: 0.5, weight_by_size: true, boilerplate_floor: 0.25, epochs: 2, evaluate_every: 10, save_dtype: float16}
             """);
 
@@ -88,7 +88,7 @@ public sealed class RecipeReaderTests
             }));
             Assert.That(recipe.Score, Is.EqualTo(new ScoreRecipe { TokensPerBatch = 100, MemoryMb = 64, Device = "cuda:0,2", Precision = "bfloat16", ProviderLibrary = recipe.Score.ProviderLibrary, SamplesPerShard = 10 }));
             Assert.That(recipe.Score.ProviderLibrary, Is.EqualTo(Path.GetFullPath(recipe.Score.ProviderLibrary!)).And.EndsWith(Path.Combine("lib", "p.so")));
-            Assert.That(recipe.Rule, Is.EqualTo(new RuleRecipe { Kind = RuleKind.Paper, Margin = 0.2, FalseShare = 0.05, Unit = EvidenceUnit.Token }));
+            Assert.That(recipe.Rule, Is.EqualTo(new RuleRecipe { Kind = RuleKind.Paper, Margin = 0.2, FalseShare = 0.05, Surprise = 3, Unit = EvidenceUnit.Token }));
             Assert.That(recipe.Tune, Is.EqualTo(new TuneRecipe
             {
                 Arms = recipe.Tune.Arms, Temperature = 0.5, WeightBySize = true, BoilerplateFloor = 0.25, Epochs = 2, EvaluateEvery = 10, SaveDtype = "float16",

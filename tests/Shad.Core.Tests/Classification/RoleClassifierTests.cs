@@ -14,10 +14,10 @@ public sealed class RoleClassifierTests
         var rule = new PaperRule();
         Assert.That(rule.Reference, Is.EqualTo(ReferenceModel.Base));
         Assert.That(rule.Margin, Is.Zero);
-        Assert.That(rule.Classify(0), Is.EqualTo(TokenRole.Boilerplate));
-        Assert.That(rule.Classify(double.Epsilon), Is.EqualTo(TokenRole.Reasoning));
-        Assert.That(rule.Classify(-3), Is.EqualTo(TokenRole.Boilerplate));
-        Assert.That(rule.Classify(double.NaN), Is.Null);
+        Assert.That(rule.Classify(0, 30), Is.EqualTo(TokenRole.Boilerplate));
+        Assert.That(rule.Classify(double.Epsilon, 0), Is.EqualTo(TokenRole.Reasoning));
+        Assert.That(rule.Classify(-3, 30), Is.EqualTo(TokenRole.Boilerplate));
+        Assert.That(rule.Classify(double.NaN, 30), Is.Null);
     }
 
     [Test]
@@ -26,9 +26,9 @@ public sealed class RoleClassifierTests
         Assert.That(new AlignedControlRule().Margin, Is.EqualTo(0.1));
         var rule = new AlignedControlRule(0.25);
         Assert.That(rule.Reference, Is.EqualTo(ReferenceModel.AlignedControl));
-        Assert.That(rule.Classify(0.25), Is.EqualTo(TokenRole.Boilerplate));
-        Assert.That(rule.Classify(0.2500001), Is.EqualTo(TokenRole.Reasoning));
-        Assert.That((rule with { Margin = 0 }).Classify(0.1), Is.EqualTo(TokenRole.Reasoning));
+        Assert.That(rule.Classify(0.25, 2), Is.EqualTo(TokenRole.Boilerplate));
+        Assert.That(rule.Classify(0.2500001, 0), Is.EqualTo(TokenRole.Reasoning));
+        Assert.That((rule with { Margin = 0 }).Classify(0.1, 0), Is.EqualTo(TokenRole.Reasoning));
         Assert.That(rule, Is.EqualTo(new AlignedControlRule(0.25)).And.Not.EqualTo(new AlignedControlRule(0.2)));
     }
 
@@ -49,13 +49,38 @@ public sealed class RoleClassifierTests
             float[] probe = [.. tokens.Select(token => token.Item3 ? token.Item1 : float.NaN)];
             float[] reference = [.. tokens.Select(token => token.Item3 ? token.Item2 : float.NaN)];
             float[] difference = RoleClassifier.LossDifference(probe, reference);
-            TokenRole?[] roles = RoleClassifier.Classify(difference, new AlignedControlRule(margin));
+            TokenRole?[] roles = RoleClassifier.Classify(difference, probe, new AlignedControlRule(margin) { Surprise = double.PositiveInfinity });
             return tokens.Select((token, i) =>
                 token.Item3
                     ? difference[i].Equals(token.Item1 - token.Item2)
                         && (roles[i] == TokenRole.Reasoning) == (token.Item1 - token.Item2 > margin) && roles[i] is not null
                     : float.IsNaN(difference[i]) && roles[i] is null).All(right => right);
         });
+
+    [Test]
+    public void What_surprises_the_probe_is_reasoning_whatever_the_difference_says()
+    {
+        var rule = new AlignedControlRule();
+        Assert.That(rule.Surprise, Is.EqualTo(2));
+        Assert.That(new PaperRule().Surprise, Is.EqualTo(double.PositiveInfinity));
+        Assert.That(rule.Classify(-5, 2), Is.EqualTo(TokenRole.Boilerplate));
+        Assert.That(rule.Classify(-5, 2.0001), Is.EqualTo(TokenRole.Reasoning));
+        Assert.That((rule with { Surprise = 3 }).Classify(-5, 2.5), Is.EqualTo(TokenRole.Boilerplate));
+        Assert.That((rule with { Surprise = 3 }).Classify(double.NaN, 9), Is.Null, "no target");
+        Assert.That(
+            RoleClassifier.Classify([float.NaN, 0, 1], [float.NaN, 4, 0], rule),
+            Is.EqualTo(new TokenRole?[] { null, TokenRole.Reasoning, TokenRole.Reasoning }));
+        Assert.That(() => RoleClassifier.Classify([0, 1], [0], rule), Throws.ArgumentException);
+    }
+
+    [TestCase(0)]
+    [TestCase(-1)]
+    [TestCase(double.NaN)]
+    public void A_surprise_out_of_range_is_refused(double surprise)
+    {
+        Assert.That(() => new AlignedControlRule { Surprise = surprise }, HasCode("classification.bad_surprise"));
+        Assert.That(() => new PaperRule { Surprise = surprise }, HasCode("classification.bad_surprise"));
+    }
 
     [Test]
     public void A_word_is_decided_on_by_its_largest_difference()

@@ -32,9 +32,10 @@ internal static partial class SampleReport
             digest.Add(sample);
             float[] paperScores = [.. sample.Tokens.Select(static token => token.ProbeLoss - token.BaseLoss)];
             float[] controlScores = [.. sample.Tokens.Select(static token => token.LossDifference)];
+            float[] probe = [.. sample.Tokens.Select(static token => token.ProbeLoss)];
             TokenRole?[] known = [.. sample.Tokens.Select(static token => token.KnownRole)];
-            paper.Add(paperScores, RoleClassifier.Classify(paperScores, new PaperRule()), known);
-            control.Add(controlScores, RoleClassifier.Classify(controlScores, rule), known);
+            paper.Add(paperScores, RoleClassifier.Classify(paperScores, probe, new PaperRule()), known);
+            control.Add(controlScores, RoleClassifier.Classify(controlScores, probe, rule), known);
         }
 
         return new ReportModel
@@ -168,7 +169,7 @@ internal static partial class SampleReport
             ControlLoss = (float)control,
             LossDifference = difference,
             ControlEvidence = difference,
-            Role = rule.Classify(difference),
+            Role = rule.Classify(difference, probe),
         };
     }
 

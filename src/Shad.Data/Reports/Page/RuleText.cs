@@ -17,7 +17,8 @@ internal static class RuleText
     public static string Threshold(ClassificationRule rule)
     {
         string what = rule.Unit == EvidenceUnit.Word ? "the largest LD of a word" : "LD";
-        return rule.Margin == 0 ? $"reasoning where {what} > 0" : $"reasoning where {what} > {Numbers.Setting(rule.Margin)} nats";
+        string surprise = double.IsInfinity(rule.Surprise) ? "" : $", or the probe’s loss > {Numbers.Setting(rule.Surprise)}";
+        return rule.Margin == 0 ? $"reasoning where {what} > 0{surprise}" : $"reasoning where {what} > {Numbers.Setting(rule.Margin)} nats{surprise}";
     }
 
     /// <summary>What the roles are called that the rules are compared with.</summary>
