@@ -78,8 +78,11 @@ internal sealed class Report(Settings settings, ResultFile results)
         select measure(line) - measure(other)).OfType<double>());
 
     private string Difference(SampleMean difference, string arm) => arm == Baseline || difference.Count == 0 ? "–"
-        : difference.Count == 1 ? string.Create(CultureInfo.InvariantCulture, $"{100 * difference.Mean:+0.0;-0.0}")
-        : string.Create(CultureInfo.InvariantCulture, $"{100 * difference.Mean:+0.0;-0.0} [{100 * (difference.Mean - difference.HalfWidth95):0.0}, {100 * (difference.Mean + difference.HalfWidth95):0.0}]");
+        : difference.Count == 1 ? Signed(difference.Mean)
+        : string.Create(CultureInfo.InvariantCulture, $"{Signed(difference.Mean)} [{100 * (difference.Mean - difference.HalfWidth95):0.0}, {100 * (difference.Mean + difference.HalfWidth95):0.0}]");
+
+    // Rounded before it is written: a format with two sections writes −0.02 as "-+0.0".
+    private static string Signed(double share) => (Math.Round(100 * share, 1) + 0.0).ToString("+0.0;-0.0;0.0", CultureInfo.InvariantCulture);
 
     private static string Percent(SampleMean mean) => mean.Count == 0 ? "–" : double.IsNaN(mean.StandardError)
         ? string.Create(CultureInfo.InvariantCulture, $"{100 * mean.Mean:0.0}")
@@ -90,7 +93,7 @@ internal sealed class Report(Settings settings, ResultFile results)
     {
         var panels = Panels().Select(panel => (panel, Lines: LinesOf(panel.Split, panel.Size, panel.Steps))).Where(static panel => panel.Lines.Count > 0).ToList();
         string[] arms = [.. settings.Arms.Skip(1).Select(static arm => arm.Name)];
-        const int row = 22, top = 56, left = 150, width = 190, gap = 24, perLine = 4;
+        const int row = 22, top = 56, left = 190, width = 190, gap = 24, perLine = 4;
         int height = top + row * arms.Length + 44;
         var differences = panels.Select(panel => arms.Select(arm => settings.ArmsOf(panel.panel.Split).Any(of => of.Name == arm) ? Paired(panel.Lines, arm, static line => line.Call) : default).ToArray()).ToList();
 

@@ -62,7 +62,9 @@ public sealed class WholeRunTests
                 bool target = i >= 5;
                 Assert.That(float.IsNaN(row.BaseLoss![i]), Is.EqualTo(!target));
                 Assert.That(row.Roles![i] is null, Is.EqualTo(!target));
-                if (target) Assert.That((int)row.Roles[i]!.Value, Is.EqualTo(row.ProbeLoss![i] - row.ControlLoss![i] > 0.1f ? 1 : 0));
+                if (!target) continue;
+                bool reasoning = row.ProbeLoss![i] - row.ControlLoss![i] > 0.1f || row.ProbeLoss[i] > 2;
+                Assert.That((int)row.Roles[i]!.Value, Is.EqualTo(reasoning ? 1 : 0));
             }
         }
     }
@@ -101,13 +103,14 @@ public sealed class WholeRunTests
     {
         CopyFolder(_small.PathOf("whole"), _small.PathOf("changed"));
         ShadResult changed = await ShadProcess.RunAsync(
-            "run", _small.Recipe, "--runs", _small.PathOf("changed"), "--set", "rule.margin=0.3", "--json");
+            "run", _small.Recipe, "--runs", _small.PathOf("changed"), "--set", "rule.margin=0.3", "--set", "rule.surprise=1000", "--json");
         Assert.That(changed.ExitCode, Is.Zero, changed.Error);
         foreach (string stage in (string[])["sample", "probe", "control", "score"])
             Assert.That(changed.Error, Does.Contain($"{stage}: unchanged, not run again"));
         foreach (string stage in (string[])["annotate", "tune-rft", "export", "eval", "report"])
             Assert.That(changed.Error, Does.Contain($"{stage}: done"));
         Assert.That(changed.Json["rules"]!["control"]!["margin"]!.GetValue<double>(), Is.EqualTo(0.3));
+        Assert.That(changed.Json["rules"]!["control"]!["surprise"]!.GetValue<double>(), Is.EqualTo(1000));
     }
 
     [Test]
