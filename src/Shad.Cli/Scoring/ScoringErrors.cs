@@ -1,4 +1,5 @@
 using System.Globalization;
+using Shad.Core.Classification;
 using Shad.Core.Errors;
 
 namespace Shad.Cli.Scoring;
@@ -16,10 +17,10 @@ internal static class ScoringErrors
         "annotate.only_noise",
         string.Create(
             CultureInfo.InvariantCulture,
-            $"Probe and control differ by no more than noise: above every margin more than {falseShare:P0} of the tokens would be boilerplate"),
+            $"No margin up to {MarginEstimate.Largest} nats can be found: above each more than {falseShare:P0} of the tokens would be boilerplate, by the differences below zero"),
         path,
-        "more loss differences above a margin than below its negative",
-        "Tune probe and control longer or on more samples (--epochs, --fraction), allow a larger share, or give a margin");
+        "many more loss differences above a margin than below its negative",
+        "Tune probe and control longer or on more samples (--epochs, --fraction), allow a larger share, or give a margin (--margin)");
 
     public static ShadException Empty(string path) => new(
         "annotate.empty", "There is no sample in it", path, "a file that 'shad score' wrote");

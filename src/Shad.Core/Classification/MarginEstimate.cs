@@ -18,8 +18,9 @@ public sealed class MarginEstimate
     /// <summary>Margins are multiples of this, nats: a power of two, so that no rounding moves a difference over a margin.</summary>
     public const double Resolution = 1.0 / 64;
 
-    /// <summary>The largest margin considered, nats. Larger differences count as this.</summary>
-    public const double Largest = 20;
+    /// <summary>The largest margin considered, nats. Where so much is not enough, more is no remedy: a token seven times as likely to the control as
+    /// to the probe is no noise, and what would be left is the tip of the reasoning tokens.</summary>
+    public const double Largest = 2;
 
     /// <summary>The least and the most share of boilerplate that can be asked for.</summary>
     public const double LeastFalseShare = 0.0001, MostFalseShare = 0.5;
@@ -42,8 +43,8 @@ public sealed class MarginEstimate
 
     /// <summary>The least margin with at most the given estimated share of boilerplate among the tokens called reasoning.</summary>
     /// <param name="falseShare">The share, from <see cref="LeastFalseShare"/> to <see cref="MostFalseShare"/>.</param>
-    /// <returns>The margin, nats, a multiple of <see cref="Resolution"/>; null where none has so small a share, as where probe and control do
-    /// not differ by more than noise.</returns>
+    /// <returns>The margin, nats, a multiple of <see cref="Resolution"/>; null where none up to <see cref="Largest"/> has so small a share, as
+    /// where probe and control do not differ by more than noise, or differ by more than noise on either side.</returns>
     /// <exception cref="ShadException">The share is out of range.</exception>
     public double? Margin(double falseShare)
     {

@@ -14,7 +14,7 @@ public sealed class MarginEstimateTests
         Gen.Select(Gen.Float[-3, 5].Array[0, 200], Gen.Double[MarginEstimate.LeastFalseShare, MarginEstimate.MostFalseShare]).Sample((values, share) =>
         {
             double? expected = null;
-            for (double margin = 0; margin <= 5 && expected is null; margin += MarginEstimate.Resolution)
+            for (double margin = 0; margin <= MarginEstimate.Largest && expected is null; margin += MarginEstimate.Resolution)
             {
                 int above = values.Count(value => value > margin), below = values.Count(value => value < -margin);
                 if (above > 0 && 1 + below <= share * above) expected = margin;
@@ -64,6 +64,10 @@ public sealed class MarginEstimateTests
         float[] values = [.. Enumerable.Range(1, 500).SelectMany(i => new[] { i / 100f, -i / 100f })];
         Assert.That(Of(values).Margin(0.05), Is.Null);
     }
+
+    [Test]
+    public void A_tip_of_the_differences_that_alone_would_pass_is_no_margin() =>
+        Assert.That(Of([.. Enumerable.Repeat(9f, 100), .. Enumerable.Repeat(4f, 1000), .. Enumerable.Repeat(-3f, 500)]).Margin(0.05), Is.Null);
 
     [Test]
     public void Differences_beyond_the_largest_margin_count_as_it() =>
