@@ -19,6 +19,8 @@ public enum ReferenceModel
 /// </summary>
 public abstract record ClassificationRule
 {
+    private readonly double _surprise = double.PositiveInfinity;
+
     private protected ClassificationRule()
     {
     }
@@ -35,8 +37,14 @@ public abstract record ClassificationRule
     /// <summary>Whether tokens are decided on one by one or by words.</summary>
     public abstract EvidenceUnit Unit { get; init; }
 
-    /// <summary>The probe's loss above which a token is reasoning whatever LD says, in nats; infinite where LD alone decides.</summary>
-    public abstract double Surprise { get; init; }
+    /// <summary>The probe's loss above which a token is reasoning whatever LD says, in nats; infinite, where LD alone decides, unless the rule
+    /// has another default or it is set.</summary>
+    /// <exception cref="ShadException">Not above 0.</exception>
+    public double Surprise
+    {
+        get => _surprise;
+        init => _surprise = value > 0 ? value : throw CoreErrors.BadSurprise(value);
+    }
 
     /// <summary>The role of a token.</summary>
     /// <param name="lossDifference">The loss difference of the <see cref="Unit"/>, nats; NaN where the token is no target.</param>
@@ -46,8 +54,6 @@ public abstract record ClassificationRule
         double.IsNaN(lossDifference) ? null
         : lossDifference > Margin || surprise > Surprise ? TokenRole.Reasoning
         : TokenRole.Boilerplate;
-
-    private protected static double CheckSurprise(double surprise) => surprise > 0 ? surprise : throw CoreErrors.BadSurprise(surprise);
 
     private protected static double CheckMargin(double margin) =>
         double.IsFinite(margin) && margin >= 0 ? margin : throw CoreErrors.BadMargin(margin);
@@ -59,7 +65,6 @@ public abstract record ClassificationRule
 public sealed record PaperRule : ClassificationRule
 {
     private readonly double _margin;
-    private readonly double _surprise = double.PositiveInfinity;
 
     /// <inheritdoc/>
     public override string Name => "paper";
@@ -77,14 +82,6 @@ public sealed record PaperRule : ClassificationRule
 
     /// <summary>Tokens, as in the paper, unless set.</summary>
     public override EvidenceUnit Unit { get; init; } = EvidenceUnit.Token;
-
-    /// <summary>Infinite, as in the paper, unless set.</summary>
-    /// <exception cref="ShadException">Not above 0.</exception>
-    public override double Surprise
-    {
-        get => _surprise;
-        init => _surprise = CheckSurprise(value);
-    }
 }
 
 /// <summary>
@@ -107,12 +104,15 @@ public sealed record AlignedControlRule : ClassificationRule
     public const double DefaultSurprise = 2;
 
     private readonly double _margin;
-    private readonly double _surprise = DefaultSurprise;
 
     /// <summary>Creates the rule.</summary>
     /// <param name="margin">Margin in nats, finite and not negative.</param>
     /// <exception cref="ShadException">Negative or not finite.</exception>
-    public AlignedControlRule(double margin = DefaultMargin) => _margin = CheckMargin(margin);
+    public AlignedControlRule(double margin = DefaultMargin)
+    {
+        _margin = CheckMargin(margin);
+        Surprise = DefaultSurprise;
+    }
 
     /// <inheritdoc/>
     public override string Name => "control";
@@ -130,12 +130,4 @@ public sealed record AlignedControlRule : ClassificationRule
 
     /// <summary>Words, unless set.</summary>
     public override EvidenceUnit Unit { get; init; } = EvidenceUnit.Word;
-
-    /// <summary><see cref="DefaultSurprise"/>, unless set.</summary>
-    /// <exception cref="ShadException">Not above 0.</exception>
-    public override double Surprise
-    {
-        get => _surprise;
-        init => _surprise = CheckSurprise(value);
-    }
 }

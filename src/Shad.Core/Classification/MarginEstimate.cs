@@ -7,9 +7,8 @@ namespace Shad.Core.Classification;
 /// </summary>
 /// <remarks>
 /// Where a token is boilerplate, probe and control have learned the same, and the difference of their losses is the noise of two short tunes:
-/// as likely above 0 as below. A difference below −m has no other cause, as the shuffled probe knows nothing that its control does not; so the
-/// tokens below −m are about as many as the boilerplate tokens above +m. The margin is the least m for which
-/// <c>(1 + #{LD &lt; −m}) / #{LD &gt; m}</c>, the estimated share of boilerplate among what would be called reasoning, is at most the share
+/// as likely above 0 as below. With no other cause of a difference below −m, the tokens below −m are about as many as the boilerplate tokens
+/// above +m; any other cause makes them more, and the margin larger. The margin is the least m for which <c>(1 + #{LD &lt; −m}) / #{LD &gt; m}</c>, the estimated share of boilerplate among what would be called reasoning, is at most the share
 /// asked for: the estimate of the false discovery rate of Barber and Candès (2015, arXiv:1404.5609), whose knockoffs have the same symmetry.
 /// Counts are kept in steps of <see cref="Resolution"/>, so that memory does not grow with the corpus.
 /// </remarks>
