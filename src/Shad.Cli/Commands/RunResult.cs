@@ -65,7 +65,7 @@ internal static class RunResult
         {
             RoleAgreement? agreement = rule.Agreement;
             string name = rule.Rule == "control"
-                ? string.Create(CultureInfo.InvariantCulture, $"probe − aligned control > {rule.Margin:0.##}") : "probe − base > 0 (paper)";
+                ? string.Create(CultureInfo.InvariantCulture, $"probe − aligned control > {rule.Margin:0.##}{(rule.Surprise is { } surprise ? $", or probe > {surprise:0.##}" : "")}") : "probe − base > 0 (paper)";
             table.AddRow(
                 rule.Rule == annotation.Rule ? $"[bold]{name}[/] (in use)" : name,
                 Percent(rule.BoilerplateShare), Number(agreement?.Auc), Number(agreement?.Precision), Number(agreement?.Recall),
