@@ -93,7 +93,8 @@ internal sealed class Report(Settings settings, ResultFile results)
     {
         var panels = Panels().Select(panel => (panel, Lines: LinesOf(panel.Split, panel.Size, panel.Steps))).Where(static panel => panel.Lines.Count > 0).ToList();
         string[] arms = [.. settings.Arms.Skip(1).Select(static arm => arm.Name)];
-        const int row = 22, top = 56, left = 190, width = 190, gap = 24, perLine = 4;
+        const int row = 22, top = 56, width = 190, gap = 24, perLine = 4, letter = 7;
+        int left = 16 + letter * arms.Max(static arm => arm.Length);
         int height = top + row * arms.Length + 44;
         var differences = panels.Select(panel => arms.Select(arm => settings.ArmsOf(panel.panel.Split).Any(of => of.Name == arm) ? Paired(panel.Lines, arm, static line => line.Call) : default).ToArray()).ToList();
 
