@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Shad.Core.Classification;
 using Shad.Core.Tuning;
 using Shad.Data.Chat;
@@ -188,7 +189,9 @@ public sealed record RuleRecipe
     /// (<see cref="MarginEstimate"/>), above 0 and below 1; null takes <see cref="Margin"/>.</summary>
     public double? FalseShare { get; init; }
 
-    /// <summary>The probe's loss above which the control rule calls a token reasoning whatever the difference says, in nats.</summary>
+    /// <summary>The probe's loss above which the control rule calls a token reasoning whatever the difference says, in nats; infinite
+    /// where the difference alone decides.</summary>
+    [JsonConverter(typeof(SurpriseNotation))]
     public double Surprise { get; init; } = AlignedControlRule.DefaultSurprise;
 
     /// <summary>Whether the control rule decides on words or on single tokens. The paper's rule decides on tokens.</summary>
@@ -248,9 +251,6 @@ public static class RecipeDefaults
 
     /// <summary>Every name of a way to write conversations.</summary>
     public static readonly IReadOnlyList<string> Layouts = [Layout, TemplateLayout, .. ChatLayout.Names];
-
-    /// <summary>The largest surprise that can be asked for, nats: beyond any loss, so that the loss difference alone decides.</summary>
-    public const double MostSurprise = 1000;
 
     /// <summary>Least memory of a forward pass, in MB.</summary>
     public const int LeastMemoryMb = (int)(ScoringOptions.LeastMemory >> 20);

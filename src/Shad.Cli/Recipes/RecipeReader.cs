@@ -226,7 +226,7 @@ public static class RecipeReader
             Kind = section.Choice("kind", defaults.Kind, RuleKinds),
             Margin = section.Real("margin", defaults.Margin, 0, 100),
             FalseShare = section.OptionalReal("false_share", MarginEstimate.LeastFalseShare, MarginEstimate.MostFalseShare),
-            Surprise = section.Real("surprise", defaults.Surprise, 0, RecipeDefaults.MostSurprise, minimumExcluded: true),
+            Surprise = section.Parsed("surprise", defaults.Surprise, SurpriseNotation.Parse, SurpriseNotation.Expected),
             Unit = section.Choice("unit", defaults.Unit, Units),
         };
         section.End();

@@ -68,6 +68,12 @@ public sealed class CommandLineTests
         (await ShadProgram.RunAsync("annotate", "--scored", "x", "--out", "y", "--margin", "-1")).Error,
         Does.Contain("--margin is -1; expected 0 to 100"));
 
+    [TestCase("0")]
+    [TestCase("none")]
+    public async Task Surprise_is_a_loss_or_off(string value) => Assert.That(
+        (await ShadProgram.RunAsync("annotate", "--scored", "x", "--out", "y", "--surprise", value)).Error,
+        Does.Contain($"--surprise is '{value}'; expected a loss in nats, more than 0, or off"));
+
     [TestCase("--margin", "0.2", "Leave out --margin or --false-share")]
     [TestCase("--rule", "paper", "--false-share is of the control rule")]
     public async Task A_share_of_boilerplate_is_of_the_control_rule_and_instead_of_a_margin(string option, string value, string expected)

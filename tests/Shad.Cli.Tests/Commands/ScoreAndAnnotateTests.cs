@@ -111,6 +111,11 @@ public sealed class ScoreAndAnnotateTests
         Assert.That(rules["control"]!["tokens"]!.GetValue<int>(), Is.EqualTo(300));
         Assert.That(rules["control"]!["auc"]!.GetValue<double>(), Is.InRange(0, 1));
 
+        shad = await ShadProgram.RunAsync(
+            "annotate", "--scored", _folder.PathOf("scored.parquet"), "--out", _folder.PathOf("off.jsonl"), "--surprise", "off", "--json");
+        Assert.That(shad.ExitCode, Is.Zero, shad.Error);
+        Assert.That(shad.Json()["rules"]!["control"]!["surprise"], Is.Null);
+
         await foreach (AnnotationRow row in AnnotationReader.Open(_folder.PathOf("annotations.jsonl")).ReadAsync())
         {
             for (int i = 0; i < row.InputIds.Length; i++)

@@ -169,6 +169,9 @@ public sealed class RecipeReaderTests
     [TestCase("tune: {precision: fp8}", "'tune.precision' is 'fp8'; expected one of float32, bfloat16, auto")]
     [TestCase("tune: {save_dtype: int4}", "'tune.save_dtype' is 'int4'; expected one of float32, bfloat16, float16")]
     [TestCase("tune: {learning_rate: .nan}", "'tune.learning_rate' is '.nan'; expected a number")]
+    [TestCase("rule: {surprise: 0}", "'rule.surprise' is '0'; expected a loss in nats, more than 0, or off")]
+    [TestCase("rule: {surprise: never}", "'rule.surprise' is 'never'; expected a loss in nats, more than 0, or off")]
+    [TestCase("rule: {surprise: .inf}", "'rule.surprise' is '.inf'; expected a loss in nats")]
     [TestCase("score: {memory_mb: 15}", "'score.memory_mb' is 15; expected at least 16")]
     [TestCase("score: {device: tpu}", "'score.device' is 'tpu'; expected auto, cpu, cuda, cuda:N or cuda:N,M,… with different device numbers")]
     [TestCase("score: {device: 'cuda:1,1'}", "'score.device' is 'cuda:1,1'; expected auto, cpu, cuda, cuda:N or cuda:N,M,… with different device numbers")]
@@ -211,6 +214,18 @@ public sealed class RecipeReaderTests
     [Test]
     public void A_missing_file_is_an_error_of_its_own() => Assert.That(
         Assert.Throws<ShadException>(() => RecipeReader.Read(_folder.PathOf("none.yaml")))!.Code, Is.EqualTo("recipe.not_found"));
+
+    [Test]
+    public void Surprise_is_a_loss_or_off()
+    {
+        const string start = "model: {path: model}\ncorpus: {files: data.jsonl}\n";
+        Recipe recipe = Read(start + "rule: {surprise: off}\n");
+        Assert.That(Read(start).Rule.Surprise, Is.EqualTo(2));
+        Assert.That(Read(start + "rule: {surprise: 1_0.5e1}\n").Rule.Surprise, Is.EqualTo(105));
+        Assert.That(recipe.Rule.Surprise, Is.EqualTo(double.PositiveInfinity));
+        string path = _folder.Write("resolved.yaml", RecipeWriter.ToYaml(recipe));
+        Assert.That(RecipeReader.Read(path).Rule, Is.EqualTo(recipe.Rule));
+    }
 
     [Test]
     public void Adapters_are_asked_for_by_a_section()
