@@ -138,7 +138,7 @@ internal sealed class Experiment(Settings settings, string work, ResultFile resu
             new TuneJob
             {
                 Model = settings.Model, Output = tuned, Data = data, Objective = run.Arm.Objective, Temperature = run.Arm.Temperature,
-                WeightBySize = run.Arm.WeightBySize, BoilerplateFloor = run.Arm.BoilerplateFloor, Steps = run.Steps,
+                WeightBySize = run.Arm.WeightBySize, BoilerplateFloor = run.Arm.BoilerplateFloor, AnnealFrom = run.Arm.AnnealFrom, Steps = run.Steps,
                 SamplesPerStep = settings.SamplesPerStep, LearningRate = settings.LearningRate, Precision = settings.Precision,
                 Seed = run.Seed, SaveDtype = "float32", Threads = settings.Threads, ReportEvery = run.Steps,
             },

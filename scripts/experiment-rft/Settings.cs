@@ -106,6 +106,7 @@ internal sealed record Arm
     public double Temperature { get; init; } = 1;
     public bool WeightBySize { get; init; }
     public double BoilerplateFloor { get; init; }
+    public double AnnealFrom { get; init; } = 1;
     public double Margin { get; init; } = 0.1;
     public double? FalseShare { get; init; }
     public double? Surprise { get; init; }

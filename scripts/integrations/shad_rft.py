@@ -94,18 +94,22 @@ def target_losses(logits, labels):
 class Objective:
     """What a step minimises, and its coefficients from sums over the step, which micro-batches and processes add up.
 
-    name: sft, weighted, mask or rft. The rest is of rft: temperature (tau, nats), by_size (omega_g in proportion to n_g * exp(L_g / tau)) and
-    boilerplate_floor (least weight of a boilerplate token as a share of 1/N), the options of `shad tune`.
+    name: sft, weighted, mask or rft. The rest is of rft, the options of `shad tune`: temperature (tau, nats), by_size (omega_g in proportion to
+    n_g * exp(L_g / tau)), boilerplate_floor (least weight of a boilerplate token as a share of 1/N) and anneal_from (share of the tune's steps
+    after which the weights go over to those of sft; 1 is never).
     """
 
-    def __init__(self, name="rft", temperature=1.0, by_size=False, boilerplate_floor=0.0):
+    def __init__(self, name="rft", temperature=1.0, by_size=False, boilerplate_floor=0.0, anneal_from=1.0):
         if name not in ("sft", "weighted", "mask", "rft"):
             raise ValueError(f"objective is '{name}'; expected sft, weighted, mask or rft")
         if not (temperature > 0 and math.isfinite(temperature)):
             raise ValueError(f"temperature is {temperature}; expected a number above 0, in nats")
         if not 0 <= boilerplate_floor <= 1:
             raise ValueError(f"boilerplate_floor is {boilerplate_floor}; expected a share from 0 to 1")
+        if not 0 <= anneal_from <= 1:
+            raise ValueError(f"anneal_from is {anneal_from}; expected a share from 0 to 1, where 1 is never")
         self.name, self.temperature, self.by_size, self.boilerplate_floor = name, temperature, by_size, boilerplate_floor
+        self.anneal_from = anneal_from
 
     @property
     def needs_losses(self):
@@ -124,8 +128,8 @@ class Objective:
             torch.ones_like(losses).sum(), weight.double().sum(),
         ])
 
-    def coefficients(self, sums, role, weight):
-        """Coefficients of response tokens, [N] float32, by the sums of their step."""
+    def coefficients(self, sums, role, weight, progress=0.0):
+        """Coefficients of response tokens, [N] float32, by the sums of their step and the share of the tune's steps that lie behind it."""
         n_b, loss_b, n_r, loss_r, count, weights = sums.tolist()
         reasoning = role == REASONING
         if self.name == "sft":
@@ -134,11 +138,11 @@ class Objective:
             return weight / weights if weights > 0 else torch.zeros_like(weight)
         if self.name == "mask":
             return reasoning.float() / max(n_r, 1)
-        omega_b, omega_r = self.group_weights(loss_b / max(n_b, 1), n_b, loss_r / max(n_r, 1), n_r)
+        omega_b, omega_r = self.group_weights(loss_b / max(n_b, 1), n_b, loss_r / max(n_r, 1), n_r, progress)
         return torch.where(reasoning, omega_r / max(n_r, 1), omega_b / max(n_b, 1)).to(weight.dtype)
 
-    def group_weights(self, loss_b, n_b, loss_r, n_r):
-        """(omega_b, omega_r) by the groups' mean losses and sizes; a group that is alone has weight 1."""
+    def group_weights(self, loss_b, n_b, loss_r, n_r, progress=0.0):
+        """(omega_b, omega_r) by the groups' mean losses and sizes, and by progress; a group that is alone has weight 1."""
         if n_b == 0 or n_r == 0:
             return (0.0, 1.0) if n_b == 0 else (1.0, 0.0)
         logit = (loss_r - loss_b) / self.temperature + (math.log(n_r / n_b) if self.by_size else 0)
@@ -146,19 +150,25 @@ class Objective:
         high, low = 1 / (1 + small), small / (1 + small)
         omega_b, omega_r = (low, high) if logit >= 0 else (high, low)
         least = self.boilerplate_floor * n_b / (n_b + n_r)
-        return (omega_b, omega_r) if omega_b >= least else (least / (least + omega_r), omega_r / (least + omega_r))
+        if omega_b < least:
+            omega_b, omega_r = least / (least + omega_r), omega_r / (least + omega_r)
+        if progress <= self.anneal_from:
+            return omega_b, omega_r
+        gone = (progress - self.anneal_from) / (1 - self.anneal_from)
+        return (1 - gone) * omega_b + gone * n_b / (n_b + n_r), (1 - gone) * omega_r + gone * n_r / (n_b + n_r)
 
 
-def annotated_loss(logits, batch, objective, sums=None):
+def annotated_loss(logits, batch, objective, sums=None, progress=0.0):
     """The objective of a batch of AnnotationCollator as a scalar with gradient.
 
     sums: those of the whole step where the batch is a part of it; None where it is the step.
+    progress: the share of the tune's steps that lie behind this one, for anneal_from.
     """
     losses, targets = target_losses(logits, batch["labels"])
     role, weight = batch["role"][:, 1:][targets], batch["weight"][:, 1:][targets]
     if sums is None:
         sums = objective.sums(losses, role, weight)
-    return (losses * objective.coefficients(sums, role, weight)).sum()
+    return (losses * objective.coefficients(sums, role, weight, progress)).sum()
 
 
 def _over_processes(sums):
@@ -226,14 +236,19 @@ class AnnotatedTrainerMixin:
         outputs = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]) if outputs is None else outputs
         return outputs["logits"] if isinstance(outputs, dict) else outputs.logits
 
+    def _progress(self):
+        """The share of the tune's steps that are done."""
+        state = getattr(self, "state", None)
+        return min(1.0, state.global_step / state.max_steps) if state is not None and state.max_steps > 0 else 0.0
+
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         outputs = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
         losses, targets = target_losses(self._logits(model, inputs, outputs), inputs["labels"])
         role, weight = inputs["role"][:, 1:][targets], inputs["weight"][:, 1:][targets]
-        sums, scale = self._step_sums, _processes()
+        sums, scale, progress = self._step_sums, _processes(), self._progress()
         if not model.training:
-            sums, scale = self.objective.sums(losses, role, weight), 1
+            sums, scale, progress = self.objective.sums(losses, role, weight), 1, 0.0
         elif sums is None:
             sums = _over_processes(self.objective.sums(losses, role, weight))
-        loss = (losses * self.objective.coefficients(sums, role, weight)).sum() * scale
+        loss = (losses * self.objective.coefficients(sums, role, weight, progress)).sum() * scale
         return (loss, outputs) if return_outputs else loss

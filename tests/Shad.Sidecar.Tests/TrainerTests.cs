@@ -20,8 +20,8 @@ public sealed class TrainerTests
 
     private static readonly ITuneObjective[] Objectives =
     [
-        new SftObjective(), new RftObjective(Paper), new RftObjective(Paper with { BySize = true, BoilerplateFloor = 0.8 }), new WeightedObjective(),
-        new MaskObjective(),
+        new SftObjective(), new RftObjective(Paper), new RftObjective(Paper with { BySize = true, BoilerplateFloor = 0.8 }),
+        new WeightedObjective(), new MaskObjective(),
     ];
 
     private sealed class Bench : IDisposable

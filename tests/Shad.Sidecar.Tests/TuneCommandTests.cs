@@ -2,6 +2,7 @@ using System.Text.Json;
 using Shad.Core.Errors;
 using Shad.Core.Samples;
 using Shad.Core.Tuning;
+using Shad.Core.Weighting;
 using Shad.Models;
 using Shad.Models.Configuration;
 using Shad.Models.Weights;
@@ -204,6 +205,27 @@ public sealed class TuneCommandTests
             Assert.That(Weights(ended), Is.EqualTo(Weights(job)));
             Assert.That(Directory.Exists(ended.Output + ".checkpoints"), Is.False, "the damaged one is removed as well");
         });
+    }
+
+    [Test]
+    public void RFT_that_is_annealed_goes_over_to_the_weights_of_SFT_from_the_given_share_of_the_steps()
+    {
+        var samples = TinyModels.Samples(4);
+        var job = Job(TinyModels.LlamaUntiedGrouped, samples) with
+        {
+            Objective = TuneObjective.Rft, Steps = 8, SamplesPerStep = samples.Count, ReportEvery = 1, AnnealFrom = 0.25,
+        };
+        var roles = samples.SelectMany(static sample => sample.Roles!).ToList();
+        double alike = (double)roles.Count(static role => role == TokenRole.Reasoning) / roles.Count(static role => role is not null);
+        var progress = SidecarHarness.Tune(_folder, job).Events.OfType<TuneProgress>().ToList();
+        Assert.That(progress, Has.Count.EqualTo(8));
+        foreach (var item in progress)
+        {
+            double plain = RftWeights.Compute(item.BoilerplateLoss, item.ReasoningLoss, 1).Reasoning;
+            double gone = Math.Max(0, ((item.Step - 1) / 8.0 - 0.25) / 0.75);
+            // The reported losses are means of float32 losses, taken apart in another order.
+            Assert.That(item.ReasoningWeight, Is.EqualTo(plain + gone * (alike - plain)).Within(1e-6), $"step {item.Step}");
+        }
     }
 
     /// <summary>Small training data and a high rate: the held-out loss soon rises.</summary>
@@ -460,6 +482,7 @@ public sealed class TuneCommandTests
 
         yield return Case("temperature", static job => job with { Temperature = 0 });
         yield return Case("boilerplate_floor", static job => job with { BoilerplateFloor = 1.5 });
+        yield return Case("anneal_from", static job => job with { AnnealFrom = double.NaN });
         yield return Case("last_layers", static job => job with { LastLayers = 0 });
         yield return Case("last_layers", static job => job with { LastLayers = 4 });
         yield return Case("steps", static job => job with { Steps = 0 });

@@ -2,7 +2,7 @@
 
     loss_of_logits.py ANNOTATIONS CASES.json OUT.json
 
-CASES.json: {"pad": id, "logits": [sample][position][vocabulary], "objectives": [arguments of Objective]}.
+CASES.json: {"pad": id, "logits": [sample][position][vocabulary], "objectives": [arguments of Objective], "progress": share}.
 OUT.json: for each objective {"loss", "gradient": [sample][position][vocabulary]}.
 """
 
@@ -27,7 +27,7 @@ for arguments in cases["objectives"]:
     for sample, logits in enumerate(cases["logits"]):
         padded[sample, : lengths[sample]] = torch.tensor(logits)
     padded.requires_grad_()
-    loss = annotated_loss(padded, batch, Objective(**arguments))
+    loss = annotated_loss(padded, batch, Objective(**arguments), progress=cases["progress"])
     loss.backward()
     results.append({"loss": loss.item(), "gradient": [padded.grad[i, :length].tolist() for i, length in enumerate(lengths)]})
     assert all(not padded.grad[i, length:].any() for i, length in enumerate(lengths))

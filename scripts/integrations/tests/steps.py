@@ -145,12 +145,18 @@ if __name__ == "__main__":
     omega = trainer.objective.group_weights(loss_b / n_b, n_b, loss_r / n_r, n_r)
     assert abs(loss - (omega[0] * loss_b / n_b + omega[1] * loss_r / n_r)) < 1e-6
 
+    # The trainer's own count of steps tells how far omega has gone over to that of sft: not yet at a half, all the way at the end.
+    for done, alike in ((10, Objective("rft")), (20, Objective("sft"))):
+        trainer = AnnotatedTrainer(Model(), objective=Objective("rft", anneal_from=0.5))
+        trainer.state = SimpleNamespace(global_step=done, max_steps=20)
+        check(f"{done} of 20 steps", trainer.gradient_of_step([collate(samples[i::4]) for i in range(4)]), expected(alike, samples))
+
     # Evaluation is by the batch, of this process.
     trainer.model.eval()
     batch = collate(samples)
     assert abs(trainer.compute_loss(trainer.model, batch).item() - expected(Objective("rft"), samples)[0]) < 1e-6
 
-    for wrong, text in (({"name": "dpo"}, "expected sft"), ({"temperature": 0}, "above 0"), ({"boilerplate_floor": 2}, "from 0 to 1")):
+    for wrong, text in (({"name": "dpo"}, "expected sft"), ({"temperature": 0}, "above 0"), ({"boilerplate_floor": 2}, "from 0 to 1"), ({"anneal_from": -1}, "from 0 to 1")):
         try:
             Objective(**wrong)
             raise SystemExit(f"{wrong} was taken")

@@ -35,6 +35,8 @@ internal static class TuneCommand
         {
             Description = "With rft: let a group's weight follow its number of tokens, too, so that equal losses weigh every token alike.",
         };
+        Option<double?> annealFrom = BoundedOption.Of(
+            "--anneal-from", "With rft: share of the steps after which the weights go over to those of sft, little by little to the last step. Default: 1, never.", 0.0, 1);
         Option<double?> boilerplateFloor = BoundedOption.Of(
             "--boilerplate-floor", "With rft: the least weight of a boilerplate token, as a share of its weight with sft. Default: 0.", 0.0, 1);
         var heldOut = new Option<string?>("--held-out")
@@ -65,6 +67,7 @@ internal static class TuneCommand
         command.Add(temperature);
         command.Add(weightBySize);
         command.Add(boilerplateFloor);
+        command.Add(annealFrom);
         var tuning = new TuningOptionGroup(command, defaults);
         foreach (Option option in (Option[])[evaluateEvery, patience, minimumImprovement, tensorBoard, checkpointEvery]) command.Add(option);
         command.Add(seed);
@@ -102,6 +105,7 @@ internal static class TuneCommand
                         Temperature = parse.GetValue(temperature) ?? defaults.Temperature,
                         WeightBySize = parse.GetValue(weightBySize),
                         BoilerplateFloor = parse.GetValue(boilerplateFloor) ?? 0,
+                        AnnealFrom = parse.GetValue(annealFrom) ?? defaults.AnnealFrom,
                         HeldOut = measured,
                         EvaluateEvery = parse.GetValue(evaluateEvery) ?? 0,
                         EarlyStopping = parse.GetValue(patience) is { } most

@@ -238,6 +238,9 @@ public sealed record TuneRecipe : TuningRecipe
 
     /// <summary>Least weight of a boilerplate token in the RFT loss, as a share of its weight with SFT; 0 to 1.</summary>
     public double BoilerplateFloor { get; init; }
+
+    /// <summary>Share of the steps after which the weights of the RFT loss go over to those of SFT; 0 to 1, which is never.</summary>
+    public double AnnealFrom { get; init; } = 1;
 }
 
 /// <summary>Defaults that more than one place needs.</summary>

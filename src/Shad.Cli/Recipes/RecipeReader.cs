@@ -147,6 +147,7 @@ public static class RecipeReader
             Temperature = section.Real("temperature", defaults.Temperature, 0, 1000, minimumExcluded: true),
             WeightBySize = section.Flag("weight_by_size", defaults.WeightBySize),
             BoilerplateFloor = section.Real("boilerplate_floor", defaults.BoilerplateFloor, 0, 1),
+            AnnealFrom = section.Real("anneal_from", defaults.AnnealFrom, 0, 1),
         };
         if (tune.EarlyStopping is not null && tune.EvaluateEvery == 0)
             section.Note("early_stopping", "'tune.early_stopping' goes by measurements between steps; expected 'tune.evaluate_every' of at least 1 with it");

@@ -44,6 +44,7 @@ public sealed class TuneStage(Recipe recipe, SidecarProcess sidecar, TuneArm arm
             Temperature = recipe.Tune.Temperature,
             WeightBySize = recipe.Tune.WeightBySize,
             BoilerplateFloor = recipe.Tune.BoilerplateFloor,
+            AnnealFrom = recipe.Tune.AnnealFrom,
             HeldOut = files.GetValueOrDefault("held_out"),
             EvaluateEvery = recipe.Tune.EvaluateEvery,
             EarlyStopping = recipe.Tune.EarlyStopping,

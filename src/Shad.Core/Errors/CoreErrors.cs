@@ -66,6 +66,9 @@ internal static class CoreErrors
         expected: "finite losses",
         mend: "Check the tune of the model that gives it: it has probably diverged");
 
+    public static ShadException BadAnnealFrom(double share) => new(
+        "rft.bad_anneal_from", $"The share of the steps after which RFT goes over to SFT is {share}", expected: "a share from 0 to 1, where 1 is never");
+
     public static ShadException BadBoilerplateFloor(double floor) => new(
         "rft.bad_boilerplate_floor", $"The least weight of boilerplate is {floor}", expected: "a share of its weight in supervised fine-tuning, from 0 to 1");
 

@@ -64,6 +64,10 @@ public sealed record TuneJob
     /// <see cref="Weighting.RftWeighting.BoilerplateFloor"/>.</summary>
     public double BoilerplateFloor { get; init; }
 
+    /// <summary>Share of the steps after which the weights of the RFT loss go over to those of supervised fine-tuning, from 0 to 1, which
+    /// is never: <see cref="Weighting.RftWeighting.AnnealFrom"/>.</summary>
+    public double AnnealFrom { get; init; } = 1;
+
     /// <summary>Tune only the last k layers (with the final norm and an untied head); null tunes every parameter.</summary>
     public int? LastLayers { get; init; }
 

@@ -136,7 +136,7 @@ public static class TuneCommand
                 _decoder, _optimizer, objective,
                 new TrainerOptions
                 {
-                    TokensPerBatch = job.TokensPerBatch, MaximumGradientNorm = job.MaximumGradientNorm, Precision = job.Precision,
+                    Steps = _order.Steps, TokensPerBatch = job.TokensPerBatch, MaximumGradientNorm = job.MaximumGradientNorm, Precision = job.Precision,
                     Dropout = tuned.Adapter?.Dropout ?? 0, Seed = job.Seed, RecomputeLayers = job.GradientCheckpointing,
                 },
                 device);

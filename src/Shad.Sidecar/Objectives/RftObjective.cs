@@ -43,7 +43,8 @@ public sealed class RftObjective(RftWeighting weighting) : ITuneObjective
         }
 
         var weights = weighting.Weigh(
-            boilerplate / Math.Max(1, boilerplateCount), boilerplateCount, reasoning / Math.Max(1, reasoningCount), reasoningCount);
+            boilerplate / Math.Max(1, boilerplateCount), boilerplateCount, reasoning / Math.Max(1, reasoningCount), reasoningCount,
+            targets.Progress);
         float ofBoilerplate = (float)(weights.Boilerplate / Math.Max(1, boilerplateCount));
         float ofReasoning = (float)(weights.Reasoning / Math.Max(1, reasoningCount));
         var coefficients = new float[targets.Count];

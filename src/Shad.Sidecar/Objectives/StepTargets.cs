@@ -6,9 +6,12 @@ namespace Shad.Sidecar.Objectives;
 public sealed class StepTargets
 {
     /// <summary>Gathers the targets of samples.</summary>
-    public StepTargets(IReadOnlyList<TokenizedSample> samples)
+    /// <param name="samples">The samples of the step.</param>
+    /// <param name="progress">The share of the tune's steps that lie behind this one, 0 to 1.</param>
+    public StepTargets(IReadOnlyList<TokenizedSample> samples, double progress = 0)
     {
         ArgumentNullException.ThrowIfNull(samples);
+        Progress = progress;
         int count = samples.Sum(static sample => sample.TargetCount);
         Roles = new TokenRole?[count];
         Weights = new float[count];
@@ -40,6 +43,9 @@ public sealed class StepTargets
 
     /// <summary>Number of targets, <c>N</c>.</summary>
     public int Count => Roles.Length;
+
+    /// <summary>The share of the tune's steps that lie behind this one, 0 to 1.</summary>
+    public double Progress { get; }
 
     /// <summary>Role of each target, null where unknown.</summary>
     public TokenRole?[] Roles { get; }

@@ -16,6 +16,7 @@ public static class TuneObjectives
             TuneObjective.Rft => new RftObjective(new RftWeighting
             {
                 Temperature = job.Temperature, BySize = job.WeightBySize, BoilerplateFloor = job.BoilerplateFloor,
+                AnnealFrom = job.AnnealFrom,
             }),
             TuneObjective.Weighted => new WeightedObjective(),
             TuneObjective.Mask => new MaskObjective(),

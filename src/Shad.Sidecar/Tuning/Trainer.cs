@@ -73,7 +73,7 @@ public sealed class Trainer
     /// </summary>
     /// <param name="samples">The step's samples, each with a target.</param>
     /// <param name="cancellationToken">Asked between micro-batches.</param>
-    /// <param name="step">Number of the step, from 1; dropout depends on it.</param>
+    /// <param name="step">Number of the step, from 1; dropout depends on it, and objectives may.</param>
     /// <returns>The objective's value and the loss of each target, sample after sample from the longest to the shortest.</returns>
     /// <exception cref="OperationCanceledException">It was cut short.</exception>
     public (double Loss, float[] Losses, StepTargets Targets, StepWeighting Weighting) Accumulate(
@@ -81,7 +81,7 @@ public sealed class Trainer
     {
         var ordered = MicroBatches.LongestFirst(samples);
         var cuts = MicroBatches.Cut(ordered, _options.TokensPerBatch, _decoder.Parameters.Config.LengthBoundaries);
-        var targets = new StepTargets(ordered);
+        var targets = new StepTargets(ordered, _options.Steps > 0 ? Math.Min(1, (double)(step - 1) / _options.Steps) : 0);
         var losses = new float[targets.Count];
         var head = _decoder.Parameters.Head;
         var precision = _options.Precision;
@@ -170,6 +170,9 @@ public sealed class Trainer
 /// <summary>How a <see cref="Trainer"/> works.</summary>
 public readonly record struct TrainerOptions()
 {
+    /// <summary>Optimizer steps of the tune, for objectives that change on the way; 0 where there is no such plan.</summary>
+    public int Steps { get; init; }
+
     /// <summary>Most padded tokens of a micro-batch.</summary>
     public int TokensPerBatch { get; init; } = 4096;
 

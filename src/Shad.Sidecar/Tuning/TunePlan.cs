@@ -23,6 +23,7 @@ public static class TunePlan
         Require(job.Output.Length > 0, "output", "''", "the path of a folder");
         Require(double.IsFinite(job.Temperature) && job.Temperature > 0, "temperature", job.Temperature, "a number above 0, in nats");
         Require(job.BoilerplateFloor is >= 0 and <= 1, "boilerplate_floor", job.BoilerplateFloor, "a share from 0 to 1");
+        Require(job.AnnealFrom is >= 0 and <= 1, "anneal_from", job.AnnealFrom, "a share from 0 to 1, where 1 is never");
         Require(job.LastLayers is null or > 0, "last_layers", job.LastLayers, "at least 1, or null for the whole model");
         Require(job.Steps is null or > 0, "steps", job.Steps, "at least 1, or null to count epochs");
         Require(double.IsFinite(job.Epochs) && job.Epochs > 0, "epochs", job.Epochs, "a number above 0");

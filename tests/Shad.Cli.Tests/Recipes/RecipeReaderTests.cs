@@ -69,7 +69,7 @@ public sealed class RecipeReaderTests
               checkpoint_every: 0
             score: {tokens_per_batch: 100, memory_mb: 64, device: 'cuda:0,2', precision: bfloat16, provider_library: lib/p.so, samples_per_shard: 10}
             rule: {kind: paper, margin: 0.2, false_share: 0.05, surprise: 3, unit: token}
-            tune: {arms: [rft], temperature: 0.5, weight_by_size: true, boilerplate_floor: 0.25, epochs: 2, evaluate_every: 10, save_dtype: float16}
+            tune: {arms: [rft], temperature: 0.5, weight_by_size: true, boilerplate_floor: 0.25, anneal_from: 0.5, epochs: 2, evaluate_every: 10, save_dtype: float16}
             """);
 
         Assert.Multiple(() =>
@@ -91,7 +91,7 @@ public sealed class RecipeReaderTests
             Assert.That(recipe.Rule, Is.EqualTo(new RuleRecipe { Kind = RuleKind.Paper, Margin = 0.2, FalseShare = 0.05, Surprise = 3, Unit = EvidenceUnit.Token }));
             Assert.That(recipe.Tune, Is.EqualTo(new TuneRecipe
             {
-                Arms = recipe.Tune.Arms, Temperature = 0.5, WeightBySize = true, BoilerplateFloor = 0.25, Epochs = 2, EvaluateEvery = 10, SaveDtype = "float16",
+                Arms = recipe.Tune.Arms, Temperature = 0.5, WeightBySize = true, BoilerplateFloor = 0.25, AnnealFrom = 0.5, Epochs = 2, EvaluateEvery = 10, SaveDtype = "float16",
             }));
             Assert.That(recipe.Tune.Arms, Is.EqualTo(new[] { TuneArm.Rft }));
         });

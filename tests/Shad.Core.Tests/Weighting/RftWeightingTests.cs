@@ -56,9 +56,42 @@ public sealed class RftWeightingTests
         });
 
     [Test]
+    public void After_a_share_of_the_tune_the_weights_go_over_to_those_of_supervised_fine_tuning() =>
+        Gen.Select(Steps, Gen.Double[0, 1], Gen.Double[0, 1]).Sample((step, from, progress) =>
+        {
+            var weighting = new RftWeighting { Temperature = step.Temperature, BoilerplateFloor = 0.3 };
+            var plain = weighting.Weigh(step.Boilerplate, step.BoilerplateTokens, step.Reasoning, step.ReasoningTokens);
+            RftWeights At(double share) => (weighting with { AnnealFrom = from })
+                .Weigh(step.Boilerplate, step.BoilerplateTokens, step.Reasoning, step.ReasoningTokens, share);
+            double alike = step.ReasoningTokens / ((double)step.ReasoningTokens + step.BoilerplateTokens);
+            double gone = progress <= from ? 0 : (progress - from) / (1 - from);
+            Assert.That(At(progress).Reasoning, Is.EqualTo(plain.Reasoning + gone * (alike - plain.Reasoning)).Within(1e-13));
+            Assert.That(At(progress).Boilerplate + At(progress).Reasoning, Is.EqualTo(1).Within(1e-13));
+            Assert.That(At(from), Is.EqualTo(plain));
+            Assert.That(At(1).Reasoning, Is.EqualTo(from < 1 ? alike : plain.Reasoning).Within(1e-13));
+        });
+
+    [Test]
+    public void Where_it_is_never_to_go_over_progress_changes_nothing() => Steps.Sample(step =>
+        new RftWeighting().Weigh(step.Boilerplate, step.BoilerplateTokens, step.Reasoning, step.ReasoningTokens, 1)
+        == RftWeights.Compute(step.Boilerplate, step.Reasoning, 1));
+
+    [TestCase(-0.1)]
+    [TestCase(1.1)]
+    [TestCase(double.NaN)]
+    public void A_share_out_of_range_is_refused(double share)
+    {
+        Assert.That(
+            () => new RftWeighting { AnnealFrom = share },
+            Throws.TypeOf<ShadException>().With.Property(nameof(ShadException.Code)).EqualTo("rft.bad_anneal_from"));
+        Assert.That(() => new RftWeighting().Weigh(1, 1, 1, 1, share), Throws.InstanceOf<ArgumentOutOfRangeException>());
+    }
+
+    [Test]
     public void A_group_that_is_alone_has_all_the_weight([Values] bool bySize, [Values(0, 1)] double floor)
     {
         var weighting = new RftWeighting { BySize = bySize, BoilerplateFloor = floor };
+        Assert.That((weighting with { AnnealFrom = 0 }).Weigh(2, 7, double.NaN, 0, 0.5), Is.EqualTo(new RftWeights(1, 0)));
         Assert.That(weighting.Weigh(2, 7, double.NaN, 0), Is.EqualTo(new RftWeights(1, 0)));
         Assert.That(weighting.Weigh(double.NaN, 0, 2, 7), Is.EqualTo(new RftWeights(0, 1)));
         Assert.That(() => weighting.Weigh(1, 0, 1, 0), Throws.ArgumentException);

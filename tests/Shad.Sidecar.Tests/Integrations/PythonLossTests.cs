@@ -17,6 +17,8 @@ public sealed class PythonLossTests
 {
     private const int Vocabulary = 16;
 
+    private const double Progress = 0.6;
+
     private static readonly int[] Lengths = [9, 4, 12, 2];
 
     [Test]
@@ -35,6 +37,8 @@ public sealed class PythonLossTests
             (new RftObjective(new RftWeighting { Temperature = 0.2 }), new { name = "rft", temperature = 0.2 }),
             (new RftObjective(new RftWeighting { BySize = true }), new { name = "rft", by_size = true }),
             (new RftObjective(new RftWeighting { BoilerplateFloor = 0.95 }), new { name = "rft", boilerplate_floor = 0.95 }),
+            (new RftObjective(new RftWeighting { AnnealFrom = 0.4 }), new { name = "rft", anneal_from = 0.4 }),
+            (new RftObjective(new RftWeighting { AnnealFrom = 0.7 }), new { name = "rft", anneal_from = 0.7 }),
         ];
 
         using (var writer = AnnotationWriter.Create(folder.File("annotations.jsonl")))
@@ -48,6 +52,7 @@ public sealed class PythonLossTests
             pad = 0,
             logits = logits.Select(static sample => sample.Chunk(Vocabulary)),
             objectives = objectives.Select(static objective => objective.Theirs),
+            progress = Progress,
         }));
         PythonTorch.Run("loss_of_logits.py", folder.File("annotations.jsonl"), folder.File("cases.json"), folder.File("out.json"));
 
@@ -88,7 +93,7 @@ public sealed class PythonLossTests
         var states = stack([.. places.Select(place => tensor(logits[place.Sample][(place.Before * Vocabulary)..((place.Before + 1) * Vocabulary)]))]);
         var targets = tensor(places.Select(place => (long)samples[place.Sample].InputIds[place.Before + 1]).ToArray());
         float[] losses = HeadLoss.Losses(states, targets, parameters.Head, TunePrecision.Float32).data<float>().ToArray();
-        var weighting = objective.Weigh(new StepTargets(samples), objective.NeedsLosses ? losses : []);
+        var weighting = objective.Weigh(new StepTargets(samples, Progress), objective.NeedsLosses ? losses : []);
         var (_, ofStates) = HeadLoss.Gradient(states, targets, tensor(weighting.Coefficients), parameters.Head, TunePrecision.Float32);
 
         float[][] gradient = [.. logits.Select(static sample => new float[sample.Length])];
