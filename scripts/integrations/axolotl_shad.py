@@ -30,7 +30,7 @@ class ShadArgs(BaseModel):
     shad_temperature: float = 1.0
     shad_by_size: bool = False
     shad_boilerplate_floor: float = 0.0
-    shad_anneal_from: float = 1.0
+    shad_anneal_from: float = 0.5
 
 
 class AnnotatedAxolotlTrainer(AnnotatedTrainerMixin, AxolotlTrainer):
@@ -66,4 +66,4 @@ class ShadPlugin(BasePlugin):
     def post_trainer_create(self, cfg, trainer):
         trainer.objective = Objective(
             cfg.shad_objective or "rft", cfg.shad_temperature or 1.0, bool(cfg.shad_by_size), cfg.shad_boilerplate_floor or 0.0,
-            1.0 if cfg.shad_anneal_from is None else cfg.shad_anneal_from)
+            0.5 if cfg.shad_anneal_from is None else cfg.shad_anneal_from)

@@ -96,10 +96,10 @@ class Objective:
 
     name: sft, weighted, mask or rft. The rest is of rft, the options of `shad tune`: temperature (tau, nats), by_size (omega_g in proportion to
     n_g * exp(L_g / tau)), boilerplate_floor (least weight of a boilerplate token as a share of 1/N) and anneal_from (share of the tune's steps
-    after which the weights go over to those of sft; 1 is never).
+    after which the weights go over to those of sft; 1 is never, and the paper's).
     """
 
-    def __init__(self, name="rft", temperature=1.0, by_size=False, boilerplate_floor=0.0, anneal_from=1.0):
+    def __init__(self, name="rft", temperature=1.0, by_size=False, boilerplate_floor=0.0, anneal_from=0.5):
         if name not in ("sft", "weighted", "mask", "rft"):
             raise ValueError(f"objective is '{name}'; expected sft, weighted, mask or rft")
         if not (temperature > 0 and math.isfinite(temperature)):

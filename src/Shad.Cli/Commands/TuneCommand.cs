@@ -36,7 +36,9 @@ internal static class TuneCommand
             Description = "With rft: let a group's weight follow its number of tokens, too, so that equal losses weigh every token alike.",
         };
         Option<double?> annealFrom = BoundedOption.Of(
-            "--anneal-from", "With rft: share of the steps after which the weights go over to those of sft, little by little to the last step. Default: 1, never.", 0.0, 1);
+            "--anneal-from",
+            $"With rft: share of the steps after which the weights go over to those of sft, little by little to the last step; 1 is never. Default: {defaults.AnnealFrom}.",
+            0.0, 1);
         Option<double?> boilerplateFloor = BoundedOption.Of(
             "--boilerplate-floor", "With rft: the least weight of a boilerplate token, as a share of its weight with sft. Default: 0.", 0.0, 1);
         var heldOut = new Option<string?>("--held-out")

@@ -240,7 +240,7 @@ public sealed record TuneRecipe : TuningRecipe
     public double BoilerplateFloor { get; init; }
 
     /// <summary>Share of the steps after which the weights of the RFT loss go over to those of SFT; 0 to 1, which is never.</summary>
-    public double AnnealFrom { get; init; } = 1;
+    public double AnnealFrom { get; init; } = 0.5;
 }
 
 /// <summary>Defaults that more than one place needs.</summary>

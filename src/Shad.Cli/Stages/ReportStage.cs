@@ -5,6 +5,7 @@ using Shad.Cli.Recipes;
 using Shad.Cli.Runs;
 using Shad.Core.Classification;
 using Shad.Core.Samples;
+using Shad.Core.Weighting;
 using Shad.Data.Annotations;
 using Shad.Data.Corpora;
 using Shad.Data.Reports;
@@ -117,7 +118,13 @@ public sealed class ReportStage(Recipe recipe, IReadOnlyList<Stage> stages) : St
                 ProbeSamples = sample.ProbeSamples,
                 ProbeSteps = probe.Result?["steps"]?.GetValue<int>(),
                 ProbeLastLayers = probe.Result?["last_layers"]?.GetValue<int>(),
-                RftTemperature = recipe.Tune.Arms.Contains(TuneArm.Rft) ? recipe.Tune.Temperature : null,
+                Rft = recipe.Tune.Arms.Contains(TuneArm.Rft)
+                    ? new RftWeighting
+                    {
+                        Temperature = recipe.Tune.Temperature, BySize = recipe.Tune.WeightBySize,
+                        BoilerplateFloor = recipe.Tune.BoilerplateFloor, AnnealFrom = recipe.Tune.AnnealFrom,
+                    }
+                    : null,
             },
             Tokens = digest.Statistics,
             ReferenceRoles = structural ? ReferenceRoles.Structural : ReferenceRoles.Known,

@@ -1,6 +1,7 @@
 using Shad.Core.Classification;
 using Shad.Core.Evaluation;
 using Shad.Core.Tuning;
+using Shad.Core.Weighting;
 
 namespace Shad.Data.Reports;
 
@@ -89,8 +90,8 @@ public sealed record MethodSummary
     /// <summary>Layers tuned for the probe, from the last; null where all parameters were.</summary>
     public int? ProbeLastLayers { get; init; }
 
-    /// <summary>τ of the RFT loss, nats; null where nothing was tuned with it.</summary>
-    public double? RftTemperature { get; init; }
+    /// <summary>How the RFT loss weighed the roles; null where nothing was tuned with it.</summary>
+    public RftWeighting? Rft { get; init; }
 }
 
 /// <summary>Counts over the annotated corpus.</summary>

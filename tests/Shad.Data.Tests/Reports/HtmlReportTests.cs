@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using Shad.Core.Classification;
 using Shad.Core.Errors;
 using Shad.Core.Samples;
+using Shad.Core.Weighting;
 using Shad.Data.Reports;
 
 namespace Shad.Data.Tests.Reports;
@@ -46,6 +47,27 @@ public sealed partial class HtmlReportTests
         foreach (string id in new[] { "tokens", "evidence", "phrases", "spans", "losses", "training", "cost", "warnings" })
             Assert.That(bare, Does.Not.Contain($"id=\"{id}\""), id);
         Assert.That(bare, Does.Not.Contain("NaN"));
+    }
+
+    [Test]
+    public void How_RFT_weighed_is_told_as_far_as_it_is_not_the_papers()
+    {
+        string Told(RftWeighting? rft)
+        {
+            ReportModel model = SampleReport.Create(40);
+            return Render(model with { Method = model.Method with { Rft = rft } });
+        }
+
+        string plain = Told(new RftWeighting { Temperature = 0.5 });
+        string other = Told(new RftWeighting { BySize = true, BoilerplateFloor = 0.25, AnnealFrom = 0.75 });
+        Assert.Multiple(() =>
+        {
+            Assert.That(Told(null), Does.Not.Contain("Tune with weights"));
+            Assert.That(plain, Does.Contain("(temperature 0.5), so").And.Not.Contain("go over").And.Not.Contain("at least"));
+            Assert.That(other, Does.Contain("(temperature 1) and by how many tokens it has, so"));
+            Assert.That(other, Does.Contain("a boilerplate token keeps at least 25 % of its weight in SFT."));
+            Assert.That(other, Does.Contain("After 75 % of the steps these weights go over to those of SFT."));
+        });
     }
 
     [Test]

@@ -5,6 +5,7 @@ using Shad.Core.Evaluation;
 using Shad.Core.Randomness;
 using Shad.Core.Samples;
 using Shad.Core.Tuning;
+using Shad.Core.Weighting;
 using Shad.Data.Reports;
 
 namespace Shad.Data.Tests.Reports;
@@ -50,7 +51,7 @@ internal static partial class SampleReport
                 ProbeSamples = 60,
                 ProbeSteps = 80,
                 ProbeLastLayers = 2,
-                RftTemperature = 1,
+                Rft = new RftWeighting { AnnealFrom = 0.5 },
             },
             Tokens = digest.Statistics,
             Rules =

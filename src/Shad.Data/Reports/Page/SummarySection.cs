@@ -1,4 +1,5 @@
 using Shad.Core.Classification;
+using Shad.Core.Weighting;
 
 namespace Shad.Data.Reports.Page;
 
@@ -98,11 +99,19 @@ internal static class SummarySection
             <li><b>Tune a probe.</b> The base model was tuned{layers}{steps} on these mismatched pairs. What repeats in every response gets easier to predict; what depends on the prompt does not, for the prompt no longer tells it.</li>
             {(control ? Markup.Of($"<li><b>Tune a control.</b> A second copy was tuned alike on the same samples with their own responses, so that both have got used to the corpus in the same measure.</li>") : Markup.Empty)}
             <li><b>Compare.</b> Both scored every response token of the unshuffled corpus. A token’s <i>loss difference</i> (LD) is the probe’s loss less that of {reference}, in nats; a loss tells how surprised a model is, 0 being not at all. A token is <span class="rs-ink">reasoning</span> where {(method.Rule.Unit == EvidenceUnit.Word ? "the largest LD among the tokens of its word" : "LD")} is above {Numbers.Setting(method.Rule.Margin)}{(double.IsInfinity(method.Rule.Surprise) ? Markup.Empty : Markup.Of($", or where the probe’s loss is above {Numbers.Setting(method.Rule.Surprise)}: what still surprises the probe does not repeat"))}, and <span class="bp-ink">boilerplate</span> elsewhere.</li>
-            {(method.RftTemperature is { } temperature ? Markup.Of($"<li><b>Tune with weights.</b> RFT then tuned the base model on the whole corpus: the mean loss of each role is weighted by a softmax over the two (temperature {Numbers.Setting(temperature)}), so the role that is learned less gets more weight. SFT, ordinary fine-tuning, weighs all tokens alike.</li>") : Markup.Empty)}
+            {(method.Rft is { } rft ? TuningStep(rft) : Markup.Empty)}
             </ol>
             <p class="note">The method is SHAD + RFT, Ye et al., “Disentangling Reasoning Tokens and Boilerplate Tokens For Language Model Fine-tuning”, arXiv:2412.14780.{(control ? " The control is an addition to it: LD then holds what depends on the prompt, without the mere getting used to the corpus." : "")}</p>
             </details>
             """);
+    }
+
+    private static Markup TuningStep(RftWeighting rft)
+    {
+        string size = rft.BySize ? " and by how many tokens it has" : "";
+        string floor = rft.BoilerplateFloor > 0 ? $", while a boilerplate token keeps at least {Numbers.Percent(rft.BoilerplateFloor)} of its weight in SFT" : "";
+        string annealing = rft.AnnealFrom < 1 ? $" After {Numbers.Percent(rft.AnnealFrom)} of the steps these weights go over to those of SFT." : "";
+        return Markup.Of($"<li><b>Tune with weights.</b> RFT then tuned the base model on the whole corpus: the mean loss of each role is weighted by a softmax over the two (temperature {Numbers.Setting(rft.Temperature)}){size}, so the role that is learned less gets more weight{floor}. SFT, ordinary fine-tuning, weighs all tokens alike.{annealing}</li>");
     }
 
     private static bool HasTuned(ReportModel model) =>
