@@ -33,11 +33,11 @@ public sealed class PythonLossTests
             (new SftObjective(), new { name = "sft" }),
             (new WeightedObjective(), new { name = "weighted" }),
             (new MaskObjective(), new { name = "mask" }),
-            (new RftObjective(new RftWeighting()), new { name = "rft" }),
-            (new RftObjective(new RftWeighting { Temperature = 0.2 }), new { name = "rft", temperature = 0.2 }),
-            (new RftObjective(new RftWeighting { BySize = true }), new { name = "rft", by_size = true }),
-            (new RftObjective(new RftWeighting { BoilerplateFloor = 0.95 }), new { name = "rft", boilerplate_floor = 0.95 }),
-            (new RftObjective(new RftWeighting { AnnealFrom = 0.4 }), new { name = "rft", anneal_from = 0.4 }),
+            (new RftObjective(new RftWeighting()), new { name = "rft", anneal_from = 1.0 }),
+            (new RftObjective(new RftWeighting { Temperature = 0.2 }), new { name = "rft", temperature = 0.2, anneal_from = 1.0 }),
+            (new RftObjective(new RftWeighting { BySize = true }), new { name = "rft", by_size = true, anneal_from = 1.0 }),
+            (new RftObjective(new RftWeighting { BoilerplateFloor = 0.95 }), new { name = "rft", boilerplate_floor = 0.95, anneal_from = 1.0 }),
+            (new RftObjective(new RftWeighting { AnnealFrom = 0.5 }), new { name = "rft" }),
             (new RftObjective(new RftWeighting { AnnealFrom = 0.7 }), new { name = "rft", anneal_from = 0.7 }),
         ];
 
