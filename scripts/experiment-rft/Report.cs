@@ -93,13 +93,14 @@ internal sealed class Report(Settings settings, ResultFile results)
     {
         var panels = Panels().Select(panel => (panel, Lines: LinesOf(panel.Split, panel.Size, panel.Steps))).Where(static panel => panel.Lines.Count > 0).ToList();
         string[] arms = [.. settings.Arms.Skip(1).Select(static arm => arm.Name)];
-        const int row = 22, top = 56, width = 190, gap = 24, perLine = 4, letter = 7;
+        const int row = 22, top = 56, width = 190, gap = 34, perLine = 4, letter = 7;
         int left = 16 + letter * arms.Max(static arm => arm.Length);
         int height = top + row * arms.Length + 44;
         var differences = panels.Select(panel => arms.Select(arm => settings.ArmsOf(panel.panel.Split).Any(of => of.Name == arm) ? Paired(panel.Lines, arm, static line => line.Call) : default).ToArray()).ToList();
 
-        // Two seeds make an interval that leaves no room for the others: it is cut at the edge, and so is what lies beyond.
-        double furthest = differences.SelectMany(static of => of).Where(static difference => difference.Count > 2)
+        // Two seeds make an interval that leaves no room for the others, and so does an arm that fails: intervals are cut at the edge, and
+        // a mean beyond it is an arrow there with its number.
+        double furthest = differences.SelectMany(static of => of).Where(static difference => difference.Count > 2 && Math.Abs(difference.Mean) < 0.15)
             .Select(static difference => Math.Abs(difference.Mean) + difference.HalfWidth95).DefaultIfEmpty().Max();
         double reach = Math.Clamp(Math.Ceiling(20 * furthest) / 20, 0.05, 1);
         var svg = new StringBuilder();
@@ -128,6 +129,14 @@ internal sealed class Report(Settings settings, ResultFile results)
                 var difference = differences[p][a];
                 if (difference.Count == 0) continue;
                 string colour = difference.Mean >= 0 ? "#2a7fb8" : "#c8553d";
+                if (Math.Abs(difference.Mean) > reach)
+                {
+                    double edge = X(difference.Mean), inwards = 8 * -Math.Sign(difference.Mean);
+                    svg.Append(CultureInfo.InvariantCulture, $"<path d=\"M{edge:0.0} {y:0.0}l{inwards:0} -4v8z\" fill=\"{colour}\"/>\n");
+                    Text(edge + 1.5 * inwards, y + 4, inwards > 0 ? "start" : "end", Signed(difference.Mean), bold: false);
+                    continue;
+                }
+
                 if (difference.Count > 1)
                     svg.Append(CultureInfo.InvariantCulture, $"<line x1=\"{X(difference.Mean - difference.HalfWidth95):0.0}\" x2=\"{X(difference.Mean + difference.HalfWidth95):0.0}\" y1=\"{y:0.0}\" y2=\"{y:0.0}\" stroke=\"{colour}\"/>\n");
                 svg.Append(CultureInfo.InvariantCulture, $"<circle cx=\"{X(difference.Mean):0.0}\" cy=\"{y:0.0}\" r=\"4\" fill=\"{colour}\"/>\n");
