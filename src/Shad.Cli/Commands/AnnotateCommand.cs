@@ -33,18 +33,10 @@ internal static class AnnotateCommand
             "--false-share",
             "Find the least margin for which at most this share of the reasoning tokens is boilerplate, as estimated from loss differences below zero: 0.05.",
             MarginEstimate.LeastFalseShare, MarginEstimate.MostFalseShare);
-        var surprise = new Option<double?>("--surprise")
-        {
-            Description = $"Loss of the probe in nats above which the control rule says reasoning, whatever the difference; off leaves it to the difference. Default: {defaults.Surprise}.",
-            HelpName = "NATS",
-            CustomParser = static result =>
-            {
-                string text = result.Tokens[0].Value;
-                double? nats = SurpriseNotation.Parse(text);
-                if (nats is null) result.AddError($"--surprise is '{text}'; expected {SurpriseNotation.Expected}");
-                return nats;
-            },
-        };
+        Option<double?> surprise = ParsedOption.Of(
+            "--surprise",
+            $"Loss of the probe in nats above which the control rule says reasoning, whatever the difference; off leaves it to the difference. Default: {defaults.Surprise}.",
+            "NATS", SurpriseNotation.Parse, SurpriseNotation.Expected);
         var unit = new Option<string>("--unit")
         {
             Description = "What the control rule decides on: a word by the largest loss difference among its tokens, or each token by its own.",

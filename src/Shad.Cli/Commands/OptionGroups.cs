@@ -40,6 +40,30 @@ internal static class BoundedOption
     }
 }
 
+/// <summary>Options whose value has a notation of its own.</summary>
+internal static class ParsedOption
+{
+    /// <summary>An option for such a value; without it the value is null.</summary>
+    /// <param name="name">Name of the option.</param>
+    /// <param name="description">What it is for.</param>
+    /// <param name="helpName">What stands for its value in the help.</param>
+    /// <param name="parse">Reads the value; null where it is none.</param>
+    /// <param name="expected">How it may be written, for the message.</param>
+    public static Option<T?> Of<T>(string name, string description, string helpName, Func<string, T?> parse, string expected)
+        where T : struct => new(name)
+        {
+            Description = description,
+            HelpName = helpName,
+            CustomParser = result =>
+            {
+                string text = result.Tokens[0].Value;
+                T? value = parse(text);
+                if (value is null) result.AddError($"{name} is '{text}'; expected {expected}");
+                return value;
+            },
+        };
+}
+
 /// <summary>The options that say which corpus is read and how.</summary>
 internal sealed class CorpusOptionGroup
 {
@@ -228,19 +252,11 @@ internal sealed class TuningOptionGroup
 
     public TuningOptionGroup(Command command, TuningRecipe defaults)
     {
-        _layers = new Option<TunedLayers?>("--layers")
-        {
-            Description = "Tune only the last K layers, with the last norm and an untied head; 'quarter' is a quarter of them, at least "
+        _layers = ParsedOption.Of(
+            "--layers",
+            "Tune only the last K layers, with the last norm and an untied head; 'quarter' is a quarter of them, at least "
                 + $"one, 'all' every parameter. Default: {defaults.LastLayers}.",
-            HelpName = "K",
-            CustomParser = static result =>
-            {
-                string text = result.Tokens[0].Value;
-                TunedLayers? layers = TunedLayers.Parse(text);
-                if (layers is null) result.AddError($"--layers is '{text}'; expected {TunedLayers.Expected}");
-                return layers;
-            },
-        };
+            "K", TunedLayers.Parse, TunedLayers.Expected);
         _epochs = BoundedOption.Of("--epochs", Text($"Passes over the data. Default: {defaults.Epochs}."), 0.0, 10_000, minimumExcluded: true);
         _learningRate = BoundedOption.Of(
             "--learning-rate", Text($"Peak learning rate of AdamW. Default: {defaults.LearningRate}."), 0.0, 1, minimumExcluded: true);
